@@ -1,0 +1,1 @@
+"""Representativeness: coverage of slices, and splits that keep train and held-out rows independent."""

@@ -1,0 +1,1 @@
+"""Curation: is the test data clean? Checks that turn rows into findings."""

@@ -1,0 +1,1 @@
+"""Preference: blind rankings of answers, what they are worth, and the training rows that come out of them."""

@@ -1,0 +1,231 @@
+"""The data contracts of the lab. Every stage reads and writes these, one JSON object a line.
+
+``labkit schema NAME`` prints the JSON Schema of any of them. Field words follow ISTQB (requirement, severity, verdict)
+and TRL / Hugging Face (prompt, chosen, rejected).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Severity = Literal["critical", "major", "minor", "info"]
+Role = Literal["system", "user", "assistant", "tool"]
+Technique = Literal["MFT", "INV", "DIR", "boundary", "pairwise", "property", "adversarial", "back-to-back"]
+Outcome = Literal["a", "b", "both_good", "both_bad", "skip"]
+
+# Ids travel into file names, JUnit and HTML, so they may not hold path separators, quotes or control characters.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,119}")
+
+
+class Record(BaseModel):
+    """Base of all contracts: unknown fields are refused, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("id", "row_id", "case_id", "requirement", "pair", check_fields=False)
+    @classmethod
+    def _plain_id(cls, value: str | None) -> str | None:
+        if value is not None and not _ID.fullmatch(value):
+            raise ValueError("an id is 1-120 of letters, digits and . _ : + - and starts with a letter or digit")
+        return value
+
+
+class Message(Record):
+    """One chat turn."""
+
+    role: Role
+    content: str
+
+
+class Provenance(Record):
+    """Where a row came from and what may be done with it."""
+
+    source: str
+    owner: str = ""
+    licence: str = ""  # SPDX id
+    consent: Literal["given", "not_required", "unknown", "withdrawn"] = "unknown"
+    collected_at: str = ""
+    parents: list[str] = Field(default_factory=list)
+    transform: str | None = None
+
+
+class Example(Record):
+    """One training row: a prompt (system and context included) and the response it should get."""
+
+    id: str
+    domain: str = "customer_support"
+    prompt: list[Message] = Field(min_length=1)
+    response: str
+    requirements: list[str] = Field(default_factory=list)
+    slices: dict[str, str] = Field(default_factory=dict)
+    provenance: Provenance = Field(default_factory=lambda: Provenance(source="unknown"))
+    split: Literal["train", "held_out"] | None = None
+
+    @property
+    def question(self) -> str:
+        """The last user turn: what near-duplicate search and splits compare."""
+        return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
+
+
+class Finding(Record):
+    """A defect report on a row. Every check of every stage returns these; nothing is dropped without one."""
+
+    id: str
+    row_id: str
+    check: str
+    severity: Severity
+    message: str
+    evidence: str = ""
+    span: tuple[int, int] | None = None
+    suggestion: str = ""
+    score: float | None = None
+    other_row: str | None = None
+    status: Literal["open", "accepted", "rejected"] = "open"
+    decided_by: str | None = None
+    decided_at: str | None = None
+
+
+class Label(Record):
+    """What one annotator said of one row, under which version of the guideline."""
+
+    row_id: str
+    annotator: str
+    guideline: str
+    value: str
+    seconds: float | None = None
+
+
+class Answer(Record):
+    """One candidate answer in a comparison; ``source`` stays hidden from the annotator."""
+
+    text: str
+    source: str
+
+
+class Pair(Record):
+    """A prompt with two or more candidate answers, to be ranked."""
+
+    id: str
+    requirement: str | None = None
+    prompt: list[Message] = Field(min_length=1)
+    answers: list[Answer] = Field(min_length=2, max_length=4)
+
+
+class Ranking(Record):
+    """One event of the append-only ranking log.
+
+    ``left`` and ``right`` are indices into the pair's answers as they were shown; ``outcome`` "a" means the left one.
+    A later event supersedes an earlier one by naming its id; ``undo`` withdraws without a new judgement.
+    """
+
+    id: str
+    pair: str
+    annotator: str
+    left: int
+    right: int
+    outcome: Outcome | Literal["undo"]
+    tags: list[str] = Field(default_factory=list)
+    note: str = ""
+    seconds: float | None = None
+    at: str = ""
+    supersedes: str | None = None
+
+
+class Requirement(Record):
+    """A testable statement about the product, with its risk."""
+
+    id: str
+    text: str
+    likelihood: int = Field(ge=1, le=5)
+    impact: int = Field(ge=1, le=5)
+    severity: Severity
+    kind: str = "policy"
+    refs: list[str] = Field(default_factory=list)
+
+    @property
+    def risk(self) -> int:
+        """Likelihood x impact, 1-25."""
+        return self.likelihood * self.impact
+
+
+class Case(Record):
+    """One test case: a prompt and the oracles its answer must satisfy (all of them)."""
+
+    id: str
+    requirement: str
+    technique: Technique
+    given: list[Message] = Field(min_length=1)
+    expect: list[dict[str, Any]] = Field(min_length=1)
+    seed: str | None = None  # the case this one is a variant of
+
+    @property
+    def cluster(self) -> str:
+        """Seed case id: variants of one case are not independent observations."""
+        return self.seed or self.id
+
+    @model_validator(mode="after")
+    def _one_oracle_an_entry(self) -> Case:
+        if any(len(entry) != 1 for entry in self.expect):
+            raise ValueError("each entry of 'expect' holds exactly one oracle, as in '- facts: [45 days]'")
+        return self
+
+
+class RunRecord(Record):
+    """What one model answered to one case, with the hashes of everything that made the answer.
+
+    Judging reads these and needs no model. Times lie in the run's ``.meta.json`` so that equal runs are equal bytes.
+    """
+
+    case_id: str
+    model: str
+    variant: int = 0
+    prompt: str
+    output: str
+    tokens: int
+    finish: Literal["stop", "length", "error"]
+    logprob: float | None = None
+    made_by: dict[str, str]
+
+    @model_validator(mode="after")
+    def _hashes_present(self) -> RunRecord:
+        missing = {"model", "suite", "template"} - set(self.made_by)
+        if missing:
+            raise ValueError(f"made_by lacks {', '.join(sorted(missing))}")
+        return self
+
+
+class Verdict(Record):
+    """The judgement of one run record."""
+
+    case_id: str
+    requirement: str
+    severity: Severity
+    technique: Technique
+    cluster: str
+    model: str
+    passed: bool
+    score: float
+    message: str
+    evidence: str = ""
+
+
+class Feedback(Record):
+    """One entry of the deployed log after triage, and what it became."""
+
+    id: str
+    prompt: list[Message] = Field(min_length=1)
+    answer: str
+    thumb: Literal["up", "down"] | None = None
+    comment: str = ""
+    at: str = ""
+    triage: Literal["new_row", "new_case", "changed_requirement", "no_action"] | None = None
+    decided_by: str | None = None
+
+
+CONTRACTS: dict[str, type[Record]] = {
+    c.__name__.lower(): c
+    for c in (Example, Finding, Label, Pair, Ranking, Requirement, Case, RunRecord, Verdict, Feedback)
+}

@@ -1,0 +1,1 @@
+"""Training: QLoRA instruction tuning through Unsloth, on a CPU or one GPU, with the same code."""

@@ -1,0 +1,121 @@
+"""One explicit configuration per training stage.
+
+Library defaults differ between Unsloth's CPU and GPU paths (learning rate, batch, seed, optimiser, warm-up), so nothing
+that matters is left to them: :meth:`TrainerSettings.trainer_arguments` names every field, and a test holds it to that.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class Settings(BaseModel):
+    """Base: misspelt settings are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoraSettings(Settings):
+    """The adapter: low-rank updates on the projections of the decoder layers.
+
+    ``first_layer``: layers below it stay as they are. The backward pass then ends there, which saves about
+    ``first_layer / layers`` of its time on a CPU.
+    """
+
+    rank: int = Field(16, ge=1, le=256)
+    alpha: int = Field(16, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    modules: tuple[str, ...] = PROJECTIONS
+    first_layer: int = Field(0, ge=0)
+
+
+class TrainerSettings(Settings):
+    """What SFT, reward and DPO share."""
+
+    learning_rate: float = Field(gt=0)
+    epochs: float = Field(gt=0)
+    batch_size: int = Field(8, ge=1)
+    accumulation: int = Field(1, ge=1)
+    warmup_steps: int = Field(5, ge=0)
+    scheduler: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(1.0, gt=0)
+    optimiser: Literal["adamw_torch", "adamw_8bit"] = "adamw_torch"
+    max_length: int = Field(512, ge=16)
+    four_bit: bool = True
+    save_steps: int = Field(20, ge=1)
+    log_steps: int = Field(1, ge=1)
+    seed: int = 42
+
+    def trainer_arguments(self, folder: str) -> dict[str, Any]:
+        """Keyword arguments for TRL's ``*Config`` classes: the same on every device."""
+        return {
+            "output_dir": folder,
+            "learning_rate": self.learning_rate,
+            "num_train_epochs": self.epochs,
+            "max_steps": -1,
+            "per_device_train_batch_size": self.batch_size,
+            "per_device_eval_batch_size": self.batch_size,
+            "gradient_accumulation_steps": self.accumulation,
+            "gradient_checkpointing": False,
+            "warmup_steps": self.warmup_steps,
+            "lr_scheduler_type": self.scheduler,
+            "weight_decay": self.weight_decay,
+            "max_grad_norm": self.clip,
+            "optim": self.optimiser,
+            "max_length": self.max_length,
+            "bf16": False,
+            "fp16": False,
+            "seed": self.seed,
+            "data_seed": self.seed,
+            "logging_strategy": "steps",
+            "logging_steps": self.log_steps,
+            "logging_first_step": True,
+            "logging_nan_inf_filter": False,  # the guard must see a NaN, not the running mean that hides it
+            "save_strategy": "steps",
+            "save_steps": self.save_steps,
+            "save_total_limit": 2,
+            "eval_strategy": "no",
+            "dataloader_num_workers": 0,
+            "dataloader_pin_memory": False,
+            "report_to": "none",
+            "disable_tqdm": True,
+            "push_to_hub": False,
+        }
+
+
+class SFTSettings(TrainerSettings):
+    """Supervised fine-tuning."""
+
+    learning_rate: float = Field(2e-3, gt=0)
+    epochs: float = Field(2.0, gt=0)
+    lora: LoraSettings = LoraSettings()
+
+
+class RewardSettings(TrainerSettings):
+    """Reward model: a scalar head and an adapter, Bradley-Terry loss on pairs."""
+
+    learning_rate: float = Field(5e-4, gt=0)
+    epochs: float = Field(1.0, gt=0)
+    four_bit: bool = False
+    lora: LoraSettings = LoraSettings(rank=8, alpha=16)
+
+
+class DPOSettings(TrainerSettings):
+    """Direct preference optimisation from an SFT adapter, which is also the frozen reference."""
+
+    learning_rate: float = Field(1e-4, gt=0)
+    epochs: float = Field(1.0, gt=0)
+    batch_size: int = Field(4, ge=1)
+    beta: float = Field(0.1, gt=0)
+    loss: Literal["sigmoid", "robust", "ipo"] = "sigmoid"
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+
+    def model_post_init(self, context: Any) -> None:
+        """Refuse a smoothing that TRL would silently ignore."""
+        if self.label_smoothing and self.loss != "robust":
+            raise ValueError("label_smoothing works only with loss='robust' (TRL ignores it with 'sigmoid')")
