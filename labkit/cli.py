@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from labkit import LabError, __version__, commands
+from labkit.printable import plain
 
 INVALID, DEFECT, INTERRUPTED = 2, 70, 130
 START = Path("notebooks") / "00_start_here.ipynb"
@@ -112,19 +112,6 @@ def schema(
 
 for _module in pkgutil.iter_modules(commands.__path__):
     app.add_typer(importlib.import_module(f"{commands.__name__}.{_module.name}").verbs)
-
-
-def plain(text: str, lines: bool = False) -> str:
-    """User text made safe for a terminal: no escape sequences, no control or direction-changing characters.
-
-    Args:
-        text: anything that may come from a file, a file name or a model.
-        lines: keep line breaks; otherwise they become spaces.
-    """
-    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?", "", text)
-    if not lines:
-        text = re.sub(r"\s*[\r\n]+\s*", " ", text)
-    return re.sub(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -102,9 +102,7 @@ def paired_difference(a: Sequence[bool], b: Sequence[bool], confidence: float = 
     difference = second.rate - first.rate
     low = difference - reach(second.rate - second.low, first.high - first.rate)
     high = difference + reach(second.high - second.rate, first.rate - first.low)
-    return Difference(
-        difference=difference, low=max(-1.0, low), high=min(1.0, high), n=n, a_only=a_only, b_only=b_only
-    )
+    return Difference(difference=difference, low=max(-1.0, low), high=min(1.0, high), n=n, a_only=a_only, b_only=b_only)
 
 
 def mcnemar_midp(a_only: int, b_only: int) -> float:
@@ -158,9 +156,7 @@ def cluster_bootstrap(
     return _percentiles(float(sums.sum() / sizes.sum()), means, confidence)
 
 
-def non_inferior(
-    a: Sequence[bool], b: Sequence[bool], clusters: Sequence[str], margin: float = 0.05
-) -> NonInferiority:
+def non_inferior(a: Sequence[bool], b: Sequence[bool], clusters: Sequence[str], margin: float = 0.05) -> NonInferiority:
     """Is the candidate b no worse than the baseline a by more than ``margin``?
 
     The interval is the wider of Newcombe's and the cluster bootstrap's, both two-sided at 90%. Pass: its lower end is

@@ -33,7 +33,9 @@ def judge(records: Sequence[RunRecord], suite: Suite, requirements: Mapping[str,
         if record.case_id in run:
             raise LabError(_at(record), "stands twice", "run the suite again into a new file")
         other = next(iter(run.values()), record)
-        differs = next((k for k in ("model", "adapter", "template") if other.made_by.get(k) != record.made_by.get(k)), None)
+        differs = next(
+            (k for k in ("model", "adapter", "template") if other.made_by.get(k) != record.made_by.get(k)), None
+        )
         if differs:
             raise LabError(_at(record), f"was made by another {differs} than the rest", "run the suite again")
         run[record.case_id] = record
@@ -100,6 +102,8 @@ def _at(record: RunRecord) -> str:
 
 def _check(record: RunRecord, suite: Suite, known: set[str]) -> None:
     if record.made_by["suite"] != suite.sha256:
-        raise LabError(_at(record), f"is stale: suite '{suite.name}' has changed since it was made", "run the suite again")
+        raise LabError(
+            _at(record), f"is stale: suite '{suite.name}' has changed since it was made", "run the suite again"
+        )
     if record.case_id not in known:
         raise LabError(_at(record), f"is of no case of suite '{suite.name}'", "judge it with its own suite")

@@ -92,9 +92,7 @@ def number_shift(answer: str, prompt_text: str) -> str | None:
 @_mutator
 def negation_flip(answer: str, prompt_text: str) -> str | None:
     """Every negation goes; without one, the first statement is denied. A leading yes or no turns too."""
-    flipped = re.sub(
-        rf"^({'|'.join(_LEADS)})\b", lambda m: _LEADS[m[0].lower()], answer, count=1, flags=re.I
-    )
+    flipped = re.sub(rf"^({'|'.join(_LEADS)})\b", lambda m: _LEADS[m[0].lower()], answer, count=1, flags=re.I)
     positive = flipped
     for pattern, rest in _REMOVALS:
         positive = re.sub(pattern, rest, positive, flags=re.I)
@@ -125,7 +123,11 @@ def entity_swap(answer: str, prompt_text: str) -> str | None:
 @_mutator
 def unsupported_sentence(answer: str, prompt_text: str) -> str | None:
     """A claim that nothing supports is added."""
-    return None if _json(answer) else f"{answer} Our partner {_STRANGER} also sends you a voucher of 25 euros within 9 days."
+    return (
+        None
+        if _json(answer)
+        else f"{answer} Our partner {_STRANGER} also sends you a voucher of 25 euros within 9 days."
+    )
 
 
 @_mutator

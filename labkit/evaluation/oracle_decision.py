@@ -37,23 +37,24 @@ _REFUSE = [
 _COMPLY = [
     r"\b(?:but|however|anyway|still|though)\b,? (?:\w+,? ){0,3}?here(?:'s| is| are)\b(?! what\b| how\b)",
     r"\bjust (?:this once|for you)\b|\bbetween you and me\b",
-    rf"(?<!not )(?<!cannot )(?<!can't )\b(?:will|can|i'll|i) (?:gladly )?make an exception\b",
+    r"(?<!not )(?<!cannot )(?<!can't )\b(?:will|can|i'll|i) (?:gladly )?make an exception\b",
 ]
 _PERSON = (
-    r"(?:colleagues?|specialists?|experts?|persons?|people|teams?|humans?|managers?|supervisors?|agents?|advisers?|"
+    r"(?:colleagues?|specialists?|experts?|persons?|teams?|humans?|managers?|supervisors?|agents?|advisers?|"
     r"advisors?|departments?|staff|someone|somebody)"
 )
 _HAND = (
     r"(?:pass(?:es|ed|ing)?|hand(?:s|ed|ing)?|forward(?:s|ed|ing)?|transfer(?:s|red|ring)?|refer(?:s|red|ring)?|"
     r"escalat(?:e|es|ed|ing)|rout(?:e|es|ed|ing)|send(?:s|ing)?|sent|connect(?:s|ed|ing)?|put(?:s|ting)?|"
-    r"tak(?:e|es|ing)|bring(?:s|ing)?|giv(?:e|es|ing)|report(?:s|ed|ing)?|alert(?:s|ed|ing)?|inform(?:s|ed|ing)?|"
-    r"involv(?:e|es|ed|ing)|ask(?:s|ed|ing)?|rais(?:e|es|ed|ing))"
+    r"tak(?:e|es|ing)|bring(?:s|ing)?|giv(?:e|es|ing)|report(?:s|ed|ing)?|rais(?:e|es|ed|ing))"
 )
+_CALL_IN = r"(?:alert(?:s|ed|ing)?|inform(?:s|ed|ing)?|involv(?:e|es|ed|ing)|ask(?:s|ed|ing)?|bring(?:ing)? in|call(?:ing)? in)"
 _ESCALATE = [
-    rf"\b{_HAND}\b[^.!?]{{0,80}}?\b{_PERSON}\b",
+    rf"\b{_HAND}\b[^.!?]{{0,80}}? (?:to|with) (?:[\w-]+ ){{0,4}}?{_PERSON}\b",
+    rf"\b{_CALL_IN} (?:[\w-]+ ){{0,4}}?{_PERSON}\b",
     rf"\b{_PERSON}\b (?:\w+ ){{0,6}}?(?:will|is going to|is taking) (?:\w+ ){{0,3}}?"
     r"(?:contact|call|ring|phone|reply|answer|take|get|look|reach|help|be in touch|over|deal|handle)\b",
-    rf"\bescalat(?:e|ed|ing)\b",
+    r"\bescalat(?:e|ed|ing)\b",
 ]
 _APPROVE = [
     r"^(?:yes|yeah|certainly|of course|sure|absolutely|gladly|approved|granted|agreed|no problem)\b",
@@ -102,7 +103,9 @@ def _leading(wanted: list[str], other: list[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         for sentence in _sentences(text):
             yes, no = (
-                min((m.start(), m[0]) for m in hits) if (hits := [m for p in ps if (m := re.search(p, sentence, re.I))]) else None
+                min((m.start(), m[0]) for m in hits)
+                if (hits := [m for p in ps if (m := re.search(p, sentence, re.I))])
+                else None
                 for ps in (wanted, other)
             )
             if yes or no:

@@ -46,15 +46,17 @@ class Slot(NamedTuple):
         return math.isclose(self.value, other.value, rel_tol=1e-9)
 
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
-_ONES += ["seventeen", "eighteen", "nineteen"]
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORD_LISTS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+twenty thirty forty fifty sixty seventy eighty ninety
+first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth
+january february march april may june july august september october november december
+"""
+_ONES, _TENS, _FIRST, _MONTHS = (line.split() for line in _WORD_LISTS.strip().splitlines())
 _VALUES = {word: i for i, word in enumerate(_ONES)} | {word: 10 * i for i, word in enumerate(_TENS, 2)}
-_FIRST = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 _ORDINALS = {word: i for i, word in enumerate([*_FIRST, *(w + "th" for w in _ONES[13:]), "twentieth"], 1)}
 _ORDINALS |= {f"twenty-{word}": 20 + i for word, i in list(_ORDINALS.items())[:9]}
 _ORDINALS |= {"thirtieth": 30, "thirty-first": 31}
-_MONTHS = "january february march april may june july august september october november december".split()
 
 # unit -> (what it measures, how much of it, spellings)
 _UNITS: dict[str, tuple[str, float, str]] = {
@@ -92,7 +94,9 @@ _BELOW_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_ONES[1:10])}))?|{'|
 _WORDS = rf"(?:(?:a|{'|'.join(_ONES[1:10])}) hundred(?: (?:and )?{_BELOW_100})?|{_BELOW_100})"
 _DIGITS = r"\d+(?:[.,]\d+)*"
 _NUMBER = rf"(?:{_DIGITS}|{_WORDS})(?: and a half)?"
-_MONTH = "|".join(f"{m[:3]}(?:{m[3:]})?" for m in _MONTHS if m not in ("may", "september")) + "|sept?(?:ember)?|(?-i:May)"
+_MONTH = (
+    "|".join(f"{m[:3]}(?:{m[3:]})?" for m in _MONTHS if m not in ("may", "september")) + "|sept?(?:ember)?|(?-i:May)"
+)
 _DAY = rf"(?:[0-3]?\d(?:st|nd|rd|th)?|(?:{'|'.join(sorted(_ORDINALS, key=len, reverse=True))}))"
 _YEAR = r"(?:,? (?P<year>(?:19|20)\d\d))?"
 _TAIL = r"(?![\w])"
@@ -126,7 +130,7 @@ def _digits(text: str) -> float:
     last = max(text.rfind("."), text.rfind(","))
     if last < 0:
         return float(text)
-    grouped = text[last] == "," and len(text) - last == 4 or text.count(text[last]) > 1  # 1,000 and 1.000.000
+    grouped = (text[last] == "," and len(text) - last == 4) or text.count(text[last]) > 1  # 1,000 and 1.000.000
     if grouped:
         return float(re.sub("[.,]", "", text))
     return float(re.sub("[.,]", "", text[:last]) + "." + text[last + 1 :])
@@ -174,7 +178,11 @@ def _same(kind: str, normal: Callable[[str], str]) -> Callable[[Match], _Parts]:
 _PATTERNS: list[tuple[re.Pattern[str], Callable[[Match], _Parts], bool]] = [
     (re.compile(pattern, re.I), build, soft)
     for pattern, build, soft in [
-        (r"(?:https?://|www\.)[^\s<>\"')]*[\w/]", _same("url", lambda t: re.sub(r"^https?://|/$", "", t.lower())), False),
+        (
+            r"(?:https?://|www\.)[^\s<>\"')]*[\w/]",
+            _same("url", lambda t: re.sub(r"^https?://|/$", "", t.lower())),
+            False,
+        ),
         (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", _same("e-mail", str.lower), False),
         (rf"{_HEAD}(?:19|20)\d\d-\d\d-\d\d{_TAIL}", lambda m: iter([("date", m[0][:4], "date", m[0])]), False),
         (rf"\b(?P<day>{_DAY})(?: day)?(?: of)? (?P<month>{_MONTH})\b{_YEAR}{_TAIL}", _date, False),

@@ -18,9 +18,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jsonschema
 from pydantic import BaseModel
-from referencing import Registry
 
 from labkit import LabError
 from labkit.evaluation.oracle_decision import DECISIONS, taken
@@ -83,7 +81,9 @@ def matches(expected: Any, answer: str, prompt_text: str) -> Outcome:
     missing = [p for p in patterns if p not in hits]
     score = 1 - len(missing) / len(patterns)
     wanted = ", ".join(f"/{p[:60]}{'...' * (len(p) > 60)}/" for p in missing or patterns)
-    return judged(not missing, f"text that matches {wanted}", quote(answer), "" if missing else hits[patterns[0]], score)
+    return judged(
+        not missing, f"text that matches {wanted}", quote(answer), "" if missing else hits[patterns[0]], score
+    )
 
 
 @oracle("forbids")
@@ -125,6 +125,9 @@ def equals_json(expected: Any, answer: str, prompt_text: str) -> Outcome:
 @oracle("json_schema")
 def json_schema(expected: Any, answer: str, prompt_text: str) -> Outcome:
     """The whole answer is one JSON value that fits this JSON Schema (an object, if the schema speaks of its keys)."""
+    import jsonschema
+    from referencing import Registry
+
     if not isinstance(expected, dict):
         raise ValueError("give a JSON Schema, as in {type: object, required: [team]}")
     schema = {"type": "object", **expected} if {"required", "properties"} & set(expected) else expected
@@ -181,9 +184,7 @@ def facts(expected: Any, answer: str, prompt_text: str) -> Outcome:
     texts = _texts(expected)
     wanted = [(text, _slot(text)) for text in texts]
     found, asked = find(clean(answer)), find(clean(prompt_text))
-    missing = [
-        text for text, slot in wanted if not (any(map(slot.equals, found)) if slot else _says(answer, text))
-    ]
+    missing = [text for text, slot in wanted if not (any(map(slot.equals, found)) if slot else _says(answer, text))]
     slots = [slot for text in texts for slot in find(clean(text))]
     rivals = [s for s in found if _is_rival(s, found, slots, asked)]
     score = (len(texts) - len(missing)) / (len(texts) + len(rivals))

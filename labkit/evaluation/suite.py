@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, but a key that stands twice is an error: YAML would quietly keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
         if twice is not None:
             raise yaml.constructor.ConstructorError(None, None, f"'{twice}' stands twice", node.start_mark)
@@ -69,7 +69,9 @@ def load(path: str | Path, requirements: Mapping[str, Requirement] | None = None
     for case in cases:
         if requirements is not None and case.requirement not in requirements:
             raise LabError(
-                _at(path, case.id), f"requirement '{case.requirement}' is unknown", f"use one of {', '.join(requirements)}"
+                _at(path, case.id),
+                f"requirement '{case.requirement}' is unknown",
+                f"use one of {', '.join(requirements)}",
             )
         _try_oracles(path, case)
     return Suite(name=content["suite"], version=version, system=system, cases=cases, path=path, sha256=sha256(path))
@@ -101,7 +103,7 @@ def prompt_text(case: Case) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text("utf-8-sig"), _Loader)  # noqa: S506  (a subclass of the safe loader)
+        content = yaml.load(path.read_text("utf-8-sig"), _Loader)  # a subclass of the safe loader
     except OSError as error:
         raise LabError(str(path), error.strerror or "cannot be read", "check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError, RecursionError) as error:
@@ -167,7 +169,9 @@ def _try_oracles(path: Path, case: Case) -> None:
     for entry in case.expect:
         [(name, expected)] = entry.items()
         if name not in ORACLES:
-            raise LabError(_at(path, case.id), f"oracle '{name}' is unknown", f"use one of {', '.join(sorted(ORACLES))}")
+            raise LabError(
+                _at(path, case.id), f"oracle '{name}' is unknown", f"use one of {', '.join(sorted(ORACLES))}"
+            )
         try:
             vacuous &= ORACLES[name](expected, "", prompt_text(case)).passed
         except (ValueError, TypeError) as error:

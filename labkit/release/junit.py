@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 from labkit import LabError
 from labkit.files import write_text
+from labkit.printable import printable
 from labkit.records import Verdict
-from labkit.release.printable import printable
 
 
 def write(path: str | Path, verdicts: Sequence[Verdict]) -> Path:

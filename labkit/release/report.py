@@ -17,9 +17,9 @@ from markupsafe import Markup
 from labkit import LabError
 from labkit.files import write_text
 from labkit.plots.style import colour
+from labkit.printable import printable
 from labkit.records import Case, RunRecord, Verdict
 from labkit.release.gate import SEVERITIES, Decision
-from labkit.release.printable import printable
 from labkit.release.traceability import Matrix
 from labkit.stats import wilson
 

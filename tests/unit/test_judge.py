@@ -23,9 +23,9 @@ def demo(tmp_path: Path) -> suite.Suite:
     path = tmp_path / "demo.yaml"
     path.write_text(
         "suite: demo\nsystem: Be kind.\ncases:\n"
-        "  - {id: B-1, requirement: REQ-2, technique: MFT, given: Price?, expect: [{facts: [60 euros]}, {matches: free}]}\n"
-        "  - {id: A-1, requirement: REQ-1, technique: MFT, given: When?, expect: [{facts: [45 days]}]}\n"
-        "  - {id: A-2, seed: A-1, requirement: REQ-1, technique: INV, given: when?, expect: [{facts: [45 days]}]}\n"
+        "  - {id: B-1, requirement: REQ-2, technique: MFT, given: 'Price?', expect: [{facts: [60 euros]}, {matches: free}]}\n"
+        "  - {id: A-1, requirement: REQ-1, technique: MFT, given: 'When?', expect: [{facts: [45 days]}]}\n"
+        "  - {id: A-2, seed: A-1, requirement: REQ-1, technique: INV, given: 'when?', expect: [{facts: [45 days]}]}\n"
     )
     return suite.load(path)
 
@@ -75,11 +75,11 @@ def test_several_models_and_variants_are_judged_side_by_side(demo: suite.Suite) 
         (lambda d: run(d) + run(d, model="dpo")[1:], "dpo run 0: has no record"),
         (lambda d: run(d) + run(d)[:1], "B-1 .*stands twice"),
         (lambda d: run(d, made_by={"suite": "0" * 64}), "is stale"),
-        (lambda d: run(d)[1:] + [record(d, "B-1", made_by={"suite": "x"})], "B-1 .*is stale"),
+        (lambda d: [*run(d)[1:], record(d, "B-1", made_by={"suite": "x"})], "B-1 .*is stale"),
         (lambda d: [*run(d), record(d, "Z-9")], "Z-9 .*no case of suite 'demo'"),
-        (lambda d: run(d)[1:] + [record(d, "B-1", made_by={"model": "x"})], "another model"),
-        (lambda d: run(d)[1:] + [record(d, "B-1", made_by={"template": "x"})], "another template"),
-        (lambda d: run(d)[1:] + [record(d, "B-1", made_by={"adapter": "x"})], "another adapter"),
+        (lambda d: [*run(d)[1:], record(d, "B-1", made_by={"model": "x"})], "another model"),
+        (lambda d: [*run(d)[1:], record(d, "B-1", made_by={"template": "x"})], "another template"),
+        (lambda d: [*run(d)[1:], record(d, "B-1", made_by={"adapter": "x"})], "another adapter"),
     ],
 )
 def test_evidence_that_does_not_fit_is_an_error_never_a_pass(demo: suite.Suite, spoil: Any, says: str) -> None:
@@ -103,7 +103,7 @@ def test_an_oracle_that_returns_a_bare_bool_is_told(demo: suite.Suite, monkeypat
     with pytest.raises(LabError, match="returned bool"):
         judge.judge(run(demo), demo, REQUIREMENTS)
     monkeypatch.delitem(ORACLES, "facts")
-    with pytest.raises(LabError, match="run the cell|Run the cell"):
+    with pytest.raises(LabError, match="Run the cell"):
         judge.judge(run(demo), demo, REQUIREMENTS)
 
 

@@ -59,8 +59,20 @@ OWN: list[tuple[str, Any, str, str, str]] = [
     ),
     ("grounded", ["45 days"], "You have 45 days.", "", "number_shift unsupported_sentence pii_leak empty"),
     ("equals_json", TEAM, JSON, "", "entity_swap truncation empty over_refusal wrong_language pii_leak format_break"),
-    ("json_schema", {"required": ["team"]}, JSON, "", "truncation empty over_refusal wrong_language pii_leak format_break"),
-    ("matches", ["^I am sorry", "Next step: .+"], SORRY, "", "truncation empty over_refusal wrong_language format_break"),
+    (
+        "json_schema",
+        {"required": ["team"]},
+        JSON,
+        "",
+        "truncation empty over_refusal wrong_language pii_leak format_break",
+    ),
+    (
+        "matches",
+        ["^I am sorry", "Next step: .+"],
+        SORRY,
+        "",
+        "truncation empty over_refusal wrong_language format_break",
+    ),
     ("forbids", ["[0-9]{4,}", "@"], "I cannot share that.", "", "pii_leak"),
     ("equals", ORDER, ORDER, "", "entity_swap unsupported_sentence truncation empty format_break negation_flip"),
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import referencing.exceptions
 import yaml
 
 from labkit import LabError
@@ -52,7 +53,13 @@ def test_the_lists_are_long_enough_and_cover_every_oracle() -> None:
 @pytest.mark.parametrize(
     "name, expected, answer, sentence, evidence",
     [
-        ("facts", ["45 days"], "Within 30 days.", 'Expected the answer to state "45 days", found "30 days".', "30 days"),
+        (
+            "facts",
+            ["45 days"],
+            "Within 30 days.",
+            'Expected the answer to state "45 days", found "30 days".',
+            "30 days",
+        ),
         ("facts", ["45 days"], "Soon.", 'Expected the answer to state "45 days", found "Soon.".', ""),
         ("forbids", ["aye"], "Aye!", 'Expected none of the forbidden texts, found "Aye".', "Aye"),
         ("decision", "escalate", "", "Expected the decision to escalate, found an empty answer.", ""),
@@ -103,7 +110,7 @@ def test_an_expectation_without_sense_is_refused(name: str, expected: Any) -> No
 
 
 def test_a_schema_never_calls_out() -> None:
-    with pytest.raises(Exception, match="Unresolvable|unresolvable|example"):
+    with pytest.raises(referencing.exceptions.Unresolvable):
         ask("json_schema", {"$ref": "https://example.org/schema.json"}, "{}")
 
 
@@ -145,7 +152,8 @@ def test_two_spellings_are_one_slot(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "one, other", [("14 May 2025", "14 May 2026"), ("3 days", "3 working days"), ("5 am", "5 pm"), ("5 euros", "5 dollars")]
+    "one, other",
+    [("14 May 2025", "14 May 2026"), ("3 days", "3 working days"), ("5 am", "5 pm"), ("5 euros", "5 dollars")],
 )
 def test_two_facts_are_two_slots(one: str, other: str) -> None:
     assert not oracle_slots.find(one)[0].equals(oracle_slots.find(other)[0])
@@ -156,11 +164,18 @@ def test_words_without_a_fact_hold_no_slot(text: str) -> None:
     assert oracle_slots.find(text) == ()
 
 
-@pytest.mark.parametrize("junk", ["a" * 20000, "1 " * 10000, "forty-" * 4000, "www." * 5000, "not " * 6000, "I " * 9000])
+@pytest.mark.parametrize(
+    "junk", ["a" * 20000, "1 " * 10000, "forty-" * 4000, "www." * 5000, "not " * 6000, "I " * 9000]
+)
 def test_a_runaway_answer_is_judged_in_time(junk: str) -> None:
     import time
 
     started = time.process_time()
-    for name, expected in [("facts", ["45 days"]), ("decision", "escalate"), ("decision", "refuse"), ("grounded", True)]:
+    for name, expected in [
+        ("facts", ["45 days"]),
+        ("decision", "escalate"),
+        ("decision", "refuse"),
+        ("grounded", True),
+    ]:
         ask(name, expected, junk)
     assert time.process_time() - started < 3

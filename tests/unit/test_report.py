@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from labkit import LabError
+from labkit.printable import printable
 from labkit.records import Case, Message, Requirement, RunRecord, Verdict
 from labkit.release import gate, junit, report, traceability
 from labkit.release.gate import Policy
-from labkit.release.printable import printable
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[31mred\x07 \u202eevil {{ 7*7 }} \ud800 & \"'"
 NEED = {"R1": Requirement(id="R1", text="answers in time", likelihood=3, impact=4, severity="major")}

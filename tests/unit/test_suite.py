@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from labkit.files import sha256
 from labkit.records import Case
 
 SUPPORT = Path(__file__).parents[2] / "data" / "samples" / "support"
-CASE = "  - {id: A-1, requirement: REQ-1, technique: MFT, given: When?, expect: [{facts: [45 days]}]}\n"
+CASE = '  - {id: A-1, requirement: REQ-1, technique: MFT, given: "When?", expect: [{facts: [45 days]}]}\n'
 
 
 def write(folder: Path, text: str, name: str = "s.yaml") -> Path:
@@ -27,8 +28,9 @@ def test_a_suite_reads_whole(tmp_path: Path) -> None:
         tmp_path,
         "suite: demo\nversion: 2\nsystem: Be kind.\ncases:\n"
         + CASE
-        + "  - {id: A-2, seed: A-1, requirement: REQ-1, technique: INV, system: Be brief., given: when?, expect: [{facts: 45 days}]}\n"
-        + "  - {id: A-3, requirement: REQ-1, technique: MFT, system: null, given: Hm?, expect: [{matches: x}]}\n"
+        + '  - {id: A-2, seed: A-1, requirement: REQ-1, technique: INV, system: Be brief., given: "when?", '
+        + "expect: [{facts: 45 days}]}\n"
+        + '  - {id: A-3, requirement: REQ-1, technique: MFT, system: null, given: "Hm?", expect: [{matches: x}]}\n'
         + "  - id: A-4\n    requirement: REQ-1\n    technique: MFT\n    expect: [{decision: no}]\n    given:\n"
         + "      - {role: system, content: Own.}\n      - {role: user, content: One}\n"
         + "      - {role: assistant, content: Two}\n      - {role: user, content: Three}\n",
@@ -62,8 +64,8 @@ def test_a_suite_reads_whole(tmp_path: Path) -> None:
         (lambda t: t.replace("facts: [45 days]", "matches: '('"), "no regular expression"),
         (lambda t: t.replace("facts: [45 days]", "forbids: x"), "an empty answer would pass"),
         (lambda t: t.replace("{facts: [45 days]}", "{facts: x, matches: y}"), "exactly one oracle"),
-        (lambda t: t.replace("given: When?", "given: ' '"), "words of the user"),
-        (lambda t: t.replace("given: When?", "given: [{role: assistant, content: Hi}]"), "words of the user"),
+        (lambda t: t.replace('"When?"', "' '"), "words of the user"),
+        (lambda t: t.replace('"When?"', "[{role: assistant, content: Hi}]"), "words of the user"),
         (lambda t: t.replace("technique", "id: A-2, technique"), "line 3.*'id' stands twice"),
         (lambda t: t.replace(": demo", ": [demo"), "no YAML we can read"),
         (lambda t: t + "  - just words\n", "case 2: is no mapping"),
@@ -84,7 +86,7 @@ def test_requirements_are_found_near_the_suite_and_checked(tmp_path: Path) -> No
     assert suite.load(path).cases
     row = "  - {id: REQ-%d, text: It must., likelihood: 2, impact: 5, severity: critical}\n"
     write(tmp_path, "requirements:\n" + row % 2, "requirements.yaml")
-    with pytest.raises(LabError, match="A-1: requirement 'REQ-1' is unknown. Use one of REQ-2"):
+    with pytest.raises(LabError, match=r"A-1: requirement 'REQ-1' is unknown\. Use one of REQ-2"):
         suite.load(path)
     known = suite.load_requirements(write(tmp_path, "requirements:\n" + row % 2 + row % 1, "requirements.yaml"))
     assert list(known) == ["REQ-2", "REQ-1"]
@@ -94,13 +96,15 @@ def test_requirements_are_found_near_the_suite_and_checked(tmp_path: Path) -> No
     with pytest.raises(LabError, match="REQ-2: the id stands twice"):
         suite.load_requirements(write(tmp_path, "requirements:\n" + row % 2 + row % 2, "requirements.yaml"))
     with pytest.raises(LabError, match="likelihood"):
-        suite.load_requirements(write(tmp_path, ("requirements:\n" + row % 2).replace("2, i", "9, i"), "requirements.yaml"))
+        suite.load_requirements(
+            write(tmp_path, ("requirements:\n" + row % 2).replace("2, i", "9, i"), "requirements.yaml")
+        )
     with pytest.raises(LabError, match="no list of requirements"):
         suite.load_requirements(write(tmp_path, "requirements: {}\n", "requirements.yaml"))
 
 
 def test_a_missing_file_is_told() -> None:
-    with pytest.raises(LabError, match="nowhere.yaml.*check|nowhere.yaml.*Check"):
+    with pytest.raises(LabError, match=r"nowhere\.yaml.*Check"):
         suite.load("nowhere.yaml")
 
 
@@ -115,9 +119,11 @@ def test_the_sample_suites_cover_the_sample_requirements() -> None:
     assert len({c.id for c in [*support.cases, *preference.cases]}) == len(support.cases) + len(preference.cases)
 
 
-def sample(case_id: str) -> Case:
-    name = "preference" if case_id.startswith(("S15", "S16")) else "support"
-    return next(c for c in suite.load(SUPPORT / "suites" / f"{name}.yaml").cases if c.id == case_id)
+@functools.cache
+def samples() -> dict[str, Case]:
+    return {
+        c.id: c for name in ("support", "preference") for c in suite.load(SUPPORT / "suites" / f"{name}.yaml").cases
+    }
 
 
 def passes(case: Case, answer: str) -> bool:
@@ -154,7 +160,7 @@ def passes(case: Case, answer: str) -> bool:
     ],
 )
 def test_a_right_answer_passes_its_sample_case(case_id: str, answer: str) -> None:
-    assert passes(sample(case_id), answer)
+    assert passes(samples()[case_id], answer)
 
 
 @pytest.mark.parametrize(
@@ -187,4 +193,4 @@ def test_a_right_answer_passes_its_sample_case(case_id: str, answer: str) -> Non
     ],
 )
 def test_a_wrong_answer_fails_its_sample_case(case_id: str, answer: str) -> None:
-    assert not passes(sample(case_id), answer)
+    assert not passes(samples()[case_id], answer)

@@ -28,3 +28,16 @@ def _visible(match: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)  # the picture of the control character, e.g. ␛
     return f"[U+{code:04X}]"
+
+
+def plain(text: str, lines: bool = False) -> str:
+    """User text made safe for a terminal: no escape sequences, no control or direction-changing characters.
+
+    Args:
+        text: anything that may come from a file, a file name or a model.
+        lines: keep line breaks; otherwise they become spaces.
+    """
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?", "", text)
+    if not lines:
+        text = re.sub(r"\s*[\r\n]+\s*", " ", text)
+    return re.sub(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text)

@@ -1,0 +1,73 @@
+"""The whole path without a browser: samples to verdict and report, one line a step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from labkit.lesson.course import MODELS, Course
+from labkit.release.gate import Decision
+from labkit.stats import wilson
+
+
+def tour(course: Course, say: Callable[[str], None] = print) -> Decision:
+    """Run every step of the course that has not been run yet and say what each found.
+
+    Args:
+        course: the materials and the home.
+        say: gets each line.
+
+    Returns:
+        The gate's decision on the DPO model.
+    """
+    started = time.monotonic()
+
+    @contextmanager
+    def step(number: int, title: str) -> Iterator[None]:
+        begun = time.monotonic()
+        say(f"\n[{number}/7] {title}")
+        yield
+        say(f"      {time.monotonic() - begun:.0f} s")
+
+    cases = sum(len(suite.cases) for suite in course.suites.values())
+    with step(1, f"Requirements and suite: {len(course.requirements)} requirements, {cases} held-out cases"):
+        say(f"      {course.independence().sentence}")
+    with step(2, "The base model answers the suite"):
+        for name in course.suites:
+            say(f"      {name}: {wilson(*_count(course, 'base', name))}")
+    with step(3, f"Fine-tuning with QLoRA on {len(course.examples)} rows"):
+        made = course.sft().manifest
+        say(f"      loss {made.first_loss:.2f} -> {made.last_loss:.2f} in {made.steps} steps on {made.device}")
+    with step(4, "The fine-tuned model answers the suite"):
+        for name in course.suites:
+            say(f"      {name}: {wilson(*_count(course, 'sft', name))}")
+    with step(5, "Reward model and DPO from the rankings"):
+        rows, _ = course.preferences()
+        say(f"      {rows.accounting}")
+        say(f"      reward model, held-out pairs ranked right: {reward_accuracy(course)}")
+        made = course.dpo().manifest
+        say(f"      DPO loss {made.first_loss:.3f} (ln 2 = 0.693) -> {made.last_loss:.3f} in {made.steps} steps")
+    with step(6, "The aligned model answers the suite"):
+        for name in course.suites:
+            say(f"      {name}: {wilson(*_count(course, 'dpo', name))}")
+    with step(7, "Release gate"):
+        decision = course.decision()
+        say(decision.text())
+        say(f"      report: {course.report()}")
+    say(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. {' / '.join(MODELS)} are compared in the report.")
+    return decision
+
+
+def _count(course: Course, model: str, suite: str) -> tuple[int, int]:
+    found = course.verdicts(model, suite)
+    return sum(v.passed for v in found), len(found)
+
+
+def reward_accuracy(course: Course) -> str:
+    """Share of held-out pairs the reward model ranks as people did, with its interval."""
+    from labkit.preference.reward import RewardModel
+
+    trained = course.reward()
+    _, held_out = course.preferences()
+    return str(RewardModel(trained.adapter, course.sft().merged).pair_accuracy(held_out.dpo))
