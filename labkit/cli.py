@@ -83,10 +83,10 @@ def lineage(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which raw rows, under which licence, made this file."""
-    from labkit.home import Home
+    from labkit.home import Home, default_home
     from labkit.home import lineage as trace
 
-    folder = home or Path(os.environ.get("LAB_HOME") or "lab-home")
+    folder = home or default_home()
     if not folder.is_dir():  # asking must not make one
         raise LabError(str(folder), "is no lab home", "name the lab's home with --home, or run a stage first")
     found = trace(Home(folder), file)

@@ -122,7 +122,9 @@ def read_strictly(path: str | Path, contract: type[R]) -> list[R]:
     """
     records, findings = read_jsonl(path, contract)
     if findings:
-        raise LabError(findings[0].message.split(":", 1)[0], findings[0].message.split(": ", 1)[1], findings[0].suggestion)
+        raise LabError(
+            findings[0].message.split(":", 1)[0], findings[0].message.split(": ", 1)[1], findings[0].suggestion
+        )
     if not records:
         raise LabError(str(path), "holds no records", "write the file again with the step that makes it")
     return records

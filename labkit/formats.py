@@ -13,7 +13,14 @@ from labkit.files import explain, lines, malformed
 from labkit.records import Example, Finding, Message, Pair, Provenance
 
 Row = dict[str, Any]
-_SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system", "tool": "tool"}
+_SPEAKERS = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+    "tool": "tool",
+}
 
 
 def detect(row: Any) -> str | None:
@@ -48,7 +55,7 @@ def _turns(entries: Any, role: str, content: str) -> list[Message]:
         speaker = _text(entry.get(role), role)
         if speaker not in _SPEAKERS:
             raise ValueError(f"{role} {speaker!r} is none of {', '.join(_SPEAKERS)}")
-        turns.append(Message(role=_SPEAKERS[speaker], content=_text(entry.get(content), content)))  # type: ignore[arg-type]
+        turns.append(Message(role=_SPEAKERS[speaker], content=_text(entry.get(content), content)))
     return turns
 
 
@@ -167,7 +174,9 @@ def to_alpaca(example: Example) -> Row:
     """
     users = [m.content for m in example.prompt if m.role == "user"]
     if len(users) != 1 or any(m.role in ("assistant", "tool") for m in example.prompt):
-        raise LabError(f"row {example.id}", "has several turns, which Alpaca cannot hold", "export it as OpenAI messages")
+        raise LabError(
+            f"row {example.id}", "has several turns, which Alpaca cannot hold", "export it as OpenAI messages"
+        )
     system = " ".join(m.content for m in example.prompt if m.role == "system")
     return {"instruction": users[0], "input": "", "output": example.response, **({"system": system} if system else {})}
 

@@ -26,6 +26,7 @@ from labkit.files import append_jsonl, lines, sha256
 Stage = Literal[
     "curation", "labelling", "governance", "coverage", "training", "preference", "evaluation", "release", "feedback"
 ]
+NAME = "lab-home"
 _VERSIONED = ("torch", "transformers", "trl", "peft", "unsloth", "bitsandbytes")
 
 
@@ -49,19 +50,36 @@ class Entry(BaseModel):
     when: str
 
 
+def default_home() -> Path:
+    """Where the lab's home is when nobody names it; the same from every folder of a checkout, notebooks included.
+
+    ``LAB_HOME``; else the nearest ``lab-home`` in the working directory or above it; else one in the root of labkit's
+    checkout when the working directory lies inside; else ``lab-home`` in the working directory. Nothing is created.
+    """
+    if named := os.environ.get("LAB_HOME"):
+        return Path(named)
+    here = Path.cwd()
+    found = next((p / NAME for p in (here, *here.parents) if (p / NAME).is_dir()), None)
+    checkout = Path(labkit.__file__).resolve().parent.parent
+    inside = (checkout / "pyproject.toml").exists() and here.is_relative_to(checkout)
+    return found or (checkout if inside else here) / NAME
+
+
 class Home:
     """One learner's working folder.
 
     Args:
-        path: the folder; by default ``LAB_HOME`` or ``lab-home`` in the working directory. Created when missing.
+        path: the folder, created when missing; by default what :func:`default_home` finds.
     """
 
     def __init__(self, path: str | Path | None = None):
-        self.path = Path(path or os.environ.get("LAB_HOME") or "lab-home").resolve()
+        self.path = Path(path or default_home()).resolve()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LabError(str(self.path), error.strerror or "cannot be made", "set LAB_HOME to a folder of yours") from error
+            raise LabError(
+                str(self.path), error.strerror or "cannot be made", "set LAB_HOME to a folder of yours"
+            ) from error
         self.ledger = self.path / "ledger.jsonl"
 
     def __truediv__(self, name: str) -> Path:
@@ -139,7 +157,9 @@ class Home:
 
     def _put_in_place(self, made: Path, target: Path) -> Artefact:
         if not made.exists():
-            raise LabError(str(target), "was not written by its stage", "report this with the output of 'labkit doctor'")
+            raise LabError(
+                str(target), "was not written by its stage", "report this with the output of 'labkit doctor'"
+            )
         if made.is_dir() and target.exists():  # a folder cannot be renamed over another
             aside = target.with_name(f".{target.name}.old")
             shutil.rmtree(aside, ignore_errors=True)
@@ -158,9 +178,7 @@ class Home:
         return Artefact(path=path.relative_to(self.path).as_posix() if inside else str(path), sha256=sha256(path))
 
     @staticmethod
-    def _entry(
-        stage: str, name: str, used: list[Artefact], made: list[Artefact], settings: dict[str, Any]
-    ) -> Entry:
+    def _entry(stage: str, name: str, used: list[Artefact], made: list[Artefact], settings: dict[str, Any]) -> Entry:
         versions = {"python": platform.python_version(), "labkit": labkit.__version__}
         for package in _VERSIONED:
             try:
@@ -169,7 +187,14 @@ class Home:
                 continue
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return Entry(
-            stage=stage, name=name, inputs=used, outputs=made, parameters=settings, versions=versions, who=_who(), when=now
+            stage=stage,
+            name=name,
+            inputs=used,
+            outputs=made,
+            parameters=settings,
+            versions=versions,
+            who=_who(),
+            when=now,
         )
 
 
@@ -207,8 +232,19 @@ def lineage(home: Home, path: str | Path) -> Lineage:
     return _trace(home, artefact, {out.sha256: entry for entry in home.entries() for out in entry.outputs})
 
 
+def _maker(home: Home, artefact: Artefact, makers: dict[str, Entry]) -> Entry | None:
+    """The entry that made this content, or the unchanged folder that it lies in."""
+    if artefact.sha256 in makers:
+        return makers[artefact.sha256]
+    for entry in reversed(makers.values()):
+        for out in entry.outputs:
+            if artefact.path.startswith(f"{out.path}/") and sha256(home.path / out.path) == out.sha256:
+                return entry
+    return None
+
+
 def _trace(home: Home, artefact: Artefact, makers: dict[str, Entry], seen: frozenset[str] = frozenset()) -> Lineage:
-    maker = makers.get(artefact.sha256) if artefact.sha256 not in seen else None
+    maker = _maker(home, artefact, makers) if artefact.sha256 not in seen else None
     node = Lineage(path=artefact.path, sha256=artefact.sha256, made_by=maker)
     if maker:
         node.sources = [_trace(home, a, makers, seen | {artefact.sha256}) for a in maker.inputs]

@@ -40,6 +40,12 @@ class Message(Record):
     content: str
 
 
+def question(messages: list[Message]) -> str:
+    """What the user asked last, without the lines in square brackets that a search has put above it as context."""
+    text = next((m.content for m in reversed(messages) if m.role == "user"), "")
+    return re.sub(r"\A(?:\[[^\n]*\]\n)+", "", text)
+
+
 class Provenance(Record):
     """Where a row came from and what may be done with it."""
 
@@ -66,8 +72,8 @@ class Example(Record):
 
     @property
     def question(self) -> str:
-        """The last user turn: what near-duplicate search and splits compare."""
-        return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
+        """What near-duplicate search and splits compare."""
+        return question(self.prompt)
 
 
 class Finding(Record):

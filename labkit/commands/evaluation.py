@@ -20,7 +20,9 @@ def run_model(
     model: Annotated[str, typer.Option(help="'base', or a folder of full weights (labkit export makes one).")],
     suite: Annotated[Path, typer.Option(help="Suite in YAML.")],
     out: Annotated[Path, typer.Option(help="File of run records to write.")],
-    name: Annotated[str | None, typer.Option(help="What the records call the model; its folder's name by default.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the records call the model; its folder's name by default.")
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, max=4096, help="Longest answer in tokens.")] = 64,
 ) -> None:
     """Let a model answer a suite. Stopped half-way, the same command goes on after the last finished batch."""
@@ -46,7 +48,9 @@ def _judged(runs: list[Path], suites: list[Path], requirements: Path) -> dict[st
     hashes = {suite.sha256 for suite in loaded}
     stale = next((r for r in records if r.made_by["suite"] not in hashes), None)
     if stale is not None:
-        raise LabError(f"record of case {stale.case_id}", "is of none of these suites, or its suite has changed", "run again")
+        raise LabError(
+            f"record of case {stale.case_id}", "is of none of these suites, or its suite has changed", "run again"
+        )
     found: dict[str, list[Any]] = {}
     for suite in loaded:
         for verdict in judge([r for r in records if r.made_by["suite"] == suite.sha256], suite, known):
@@ -74,11 +78,14 @@ def compare(
     before, after = (_only(_judged([run], suite, requirements), str(run)) for run in (a, b))
     if [v.case_id for v in before] != [v.case_id for v in after]:
         raise LabError(str(b), "does not answer the same cases", "run both models on the same suites")
-    passed = [[v.passed for v in side] for side in (before, after)]
-    found = non_inferior(*passed, [v.cluster for v in before], margin)
+    clusters = [v.cluster for v in before]
+    found = non_inferior([v.passed for v in before], [v.passed for v in after], clusters, margin)
     for name, side in (("a", before), ("b", after)):
         print(f"{name} ({side[0].model}): {_rate(side)}")
-    print(f"{found.verdict.upper()}: difference {found.interval.estimate:+.1%} ({found.interval.low:+.1%} to {found.interval.high:+.1%}), margin {found.margin:.0%}")
+    gap = found.interval
+    print(
+        f"{found.verdict.upper()}: b - a = {gap.estimate:+.1%} ({gap.low:+.1%} to {gap.high:+.1%}), margin {margin:.0%}"
+    )
     if found.further_cases:
         print(f"about {found.further_cases} further cases would decide")
     return {"pass": 0, "fail": 1}.get(found.verdict, 3)

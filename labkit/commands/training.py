@@ -13,8 +13,12 @@ verbs = typer.Typer()
 train = typer.Typer(name="train", help="Train an adapter: sft, reward or dpo.", no_args_is_help=True)
 verbs.add_typer(train)
 
-Data = Annotated[Path, typer.Option("--data", help="JSON Lines: lab rows, OpenAI, ShareGPT, Alpaca, prompt/completion.")]
-Base = Annotated[str | None, typer.Option("--base", help="Model folder (or hub name with LAB_ONLINE=1); embedded by default.")]
+Data = Annotated[
+    Path, typer.Option("--data", help="JSON Lines: lab rows, OpenAI, ShareGPT, Alpaca, prompt/completion.")
+]
+Base = Annotated[
+    str | None, typer.Option("--base", help="Model folder (or hub name with LAB_ONLINE=1); embedded by default.")
+]
 HomeFolder = Annotated[Path | None, typer.Option("--home", help="The lab's home; LAB_HOME or ./lab-home by default.")]
 Epochs = Annotated[float | None, typer.Option(help="Passes over the data.")]
 Rate = Annotated[float | None, typer.Option(help="Learning rate.")]

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from labkit.curation.near_duplicates import SIMILAR, NearPair, clusters, near_pairs
 
 
-def grouped_split(texts: Sequence[str], strata: Sequence[str], held_out: int, seed: int = 0) -> tuple[list[int], list[int]]:
+def grouped_split(
+    texts: Sequence[str], strata: Sequence[str], held_out: int, seed: int = 0
+) -> tuple[list[int], list[int]]:
     """Draw held-out rows evenly over the strata, a whole near-duplicate cluster at a time.
 
     Args:

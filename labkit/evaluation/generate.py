@@ -35,11 +35,14 @@ class Generator:
 
     def __init__(self, model: str | Path, max_new_tokens: int = 64):
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from labkit.training.backend import keep_freed_memory
+        from labkit.training.backend import keep_freed_memory, unsloth
 
         keep_freed_memory()
+        if torch.cuda.is_available():
+            unsloth()  # on a GPU it patches transformers, so it must come first; the CPU backend is stock transformers
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(str(model), padding_side="left")
             self.model = AutoModelForCausalLM.from_pretrained(str(model), dtype=torch.float32).eval()
@@ -138,7 +141,9 @@ def run_suite(generator: Generator, suite: Suite, out: Path, name: str) -> Path:
             bar.update(len(indices))
     write_jsonl(out, [done[case.id] for case in suite.cases])
     seconds = round(time.monotonic() - started, 2)
-    write_text(out.with_suffix(".meta.json"), json.dumps({"seconds": seconds, "new_tokens": tokens, **made_by}, indent=1))
+    write_text(
+        out.with_suffix(".meta.json"), json.dumps({"seconds": seconds, "new_tokens": tokens, **made_by}, indent=1)
+    )
     part.unlink(missing_ok=True)
     return out
 

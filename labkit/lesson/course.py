@@ -17,7 +17,7 @@ from labkit.files import read_strictly, write_text
 from labkit.home import Home
 from labkit.preference.pairs import Preferences
 from labkit.preference.step import align, preferences, reward_model
-from labkit.records import Example, Pair, RunRecord, Verdict
+from labkit.records import Example, Pair, RunRecord, Verdict, question
 from labkit.release import gate, junit, report, traceability
 from labkit.training.settings import DPOSettings, RewardSettings, SFTSettings
 from labkit.training.step import Trained, fine_tune, read_examples
@@ -118,8 +118,8 @@ class Course:
     def independence(self) -> gate.Item:
         """Do training rows, pairs and held-out cases share a near-duplicate question? A gate item."""
         cases = [case for suite in self.suites.values() for case in suite.cases]
-        trained = [e.question for e in self.examples] + [p.prompt[-1].content for p in self.pairs]
-        found = overlap(trained, [case.given[-1].content for case in cases])
+        trained = [e.question for e in self.examples] + [question(p.prompt) for p in self.pairs]
+        found = overlap(trained, [question(case.given) for case in cases])
         named = ", ".join(sorted({cases[p.b].id for p in found})[:5])
         said = f"near-duplicates of training rows: {named}" if found else "none is a near-duplicate of a training row"
         return gate.Item(

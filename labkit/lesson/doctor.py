@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field
 
 import labkit
 from labkit import LabError
+from labkit.home import default_home
 from labkit.lesson import machine
 from labkit.lesson.machine import GB
 
@@ -123,7 +124,7 @@ def _python() -> Iterator[Line]:
 def _disk() -> Iterator[Line]:
     from labkit.training.base_model import cache_dir
 
-    home = Path(os.environ.get("LAB_HOME") or "lab-home")
+    home = default_home()
     for name, variable, folder in (("the lab's home", "LAB_HOME", home), ("the model cache", "LAB_CACHE", cache_dir())):
         existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
         free = shutil.disk_usage(existing).free

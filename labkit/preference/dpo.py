@@ -50,7 +50,9 @@ def train_dpo(
     if not rows:
         raise LabError("dpo", "there are no preference pairs to train on", "rank some answers first")
     if parent.base_sha256 and parent.base_sha256 != base_hash(base):
-        raise LabError("dpo", f"the adapter was trained on {parent.base}, not on this base model", "give its base model")
+        raise LabError(
+            "dpo", f"the adapter was trained on {parent.base}, not on this base model", "give its base model"
+        )
     trainer, tokenizer = _trainer(rows, sft_adapter, parent, out, settings, base)
     manifest = Manifest(
         kind="dpo",
@@ -65,7 +67,9 @@ def train_dpo(
     )
     manifest = run(trainer, tokenizer, out, manifest)
     if settings.loss == "sigmoid" and abs(manifest.first_loss - FIRST_LOSS) > 0.02:
-        raise LabError("dpo step 1", f"loss is {manifest.first_loss:.4f}, not ln 2", "the reference is not the SFT adapter")
+        raise LabError(
+            "dpo step 1", f"loss is {manifest.first_loss:.4f}, not ln 2", "the reference is not the SFT adapter"
+        )
     shutil.rmtree(out / "adapter" / "ref", ignore_errors=True)  # the frozen copy is the parent: no need to keep it
     return manifest
 
@@ -128,7 +132,9 @@ def load_weights(model: Any, adapter: Path) -> None:
     state = load_file(str(adapter / "adapter_model.safetensors"))
     result = set_peft_model_state_dict(model, state)
     if getattr(result, "unexpected_keys", None):
-        raise LabError(str(adapter), "does not fit this model's layers", "use the model and settings it was trained with")
+        raise LabError(
+            str(adapter), "does not fit this model's layers", "use the model and settings it was trained with"
+        )
 
 
 def _drop_reference_copy() -> Any:
@@ -139,7 +145,7 @@ def _drop_reference_copy() -> Any:
     """
     from transformers import TrainerCallback
 
-    class DropReference(TrainerCallback):  # type: ignore[misc]
+    class DropReference(TrainerCallback):
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             shutil.rmtree(Path(args.output_dir) / f"checkpoint-{state.global_step}" / "ref", ignore_errors=True)
 

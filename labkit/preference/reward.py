@@ -120,6 +120,7 @@ class RewardModel:
     """
 
     def __init__(self, adapter: Path, base: str | Path | None = None):
+        unsloth()  # before peft, so that a later training in this kernel is not refused
         from peft import PeftModel
 
         base = base or embedded_model()
@@ -129,7 +130,9 @@ class RewardModel:
         model, self.tokenizer = _classifier(base, manifest.settings["seed"])
         self.model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
 
-    def score(self, prompts: Sequence[Sequence[dict[str, str]]], answers: Sequence[str], batch: int = 32) -> list[float]:
+    def score(
+        self, prompts: Sequence[Sequence[dict[str, str]]], answers: Sequence[str], batch: int = 32
+    ) -> list[float]:
         """One score an answer, shape (n,), rounded to 1e-4; higher is better, the zero point means nothing."""
         import torch
 
@@ -138,7 +141,9 @@ class RewardModel:
         scores = [0.0] * len(texts)
         for start in range(0, len(order), batch):
             some = order[start : start + batch]
-            given = self.tokenizer([texts[i] for i in some], return_tensors="pt", padding=True, add_special_tokens=False)
+            given = self.tokenizer(
+                [texts[i] for i in some], return_tensors="pt", padding=True, add_special_tokens=False
+            )
             with torch.inference_mode():
                 logits = self.model(input_ids=given["input_ids"], attention_mask=given["attention_mask"]).logits
             for i, value in zip(some, logits[:, 0].tolist(), strict=True):

@@ -36,7 +36,10 @@ def rankings_in_use(home: Home, sample: str | Path) -> tuple[list[Ranking], str]
     who = ", ".join(sorted({event.annotator for event in rest}))
     if not own:
         return rest, f"Used: {len(rest)} sample judgements by {who} (you have ranked nothing yet)."
-    return [*own, *rest], f"Used: your own {len(own)} judgements, and {len(rest)} sample ones by {who} for the other pairs."
+    return [
+        *own,
+        *rest,
+    ], f"Used: your own {len(own)} judgements, and {len(rest)} sample ones by {who} for the other pairs."
 
 
 def preferences(home: Home, pairs: str | Path, sample: str | Path) -> tuple[Preferences, Preferences]:
@@ -76,7 +79,7 @@ def align(
         merge(base, out / "adapter", out / "merged")
 
     parameters = {"settings": settings.model_dump(mode="json"), "base": model_id(base), "rows": _digest(rows)}
-    inputs = [sft.adapter, home / "preference" / "used.jsonl"]
+    inputs = [sft.folder, home / "preference" / "used.jsonl"]
     return Trained(home.run("preference", "dpo", work, outputs=["dpo"], inputs=inputs, parameters=parameters))
 
 
@@ -92,7 +95,7 @@ def reward_model(home: Home, sft: Trained, rows: Preferences, settings: RewardSe
         train_reward(rows.dpo, out, settings, sft.merged)
 
     parameters = {"settings": settings.model_dump(mode="json"), "rows": _digest(rows)}
-    inputs = [sft.adapter, home / "preference" / "used.jsonl"]
+    inputs = [sft.folder, home / "preference" / "used.jsonl"]
     return Trained(home.run("preference", "reward", work, outputs=["reward"], inputs=inputs, parameters=parameters))
 
 

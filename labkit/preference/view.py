@@ -71,7 +71,8 @@ class RankingView:
         from IPython.display import display
 
         self.session.start_timer()
-        display(self.widget)
+        view = {"application/vnd.jupyter.widget-view+json": {"model_id": self.widget.model_id}}
+        display({**view, "text/plain": "(buttons; they work while the kernel runs)"}, raw=True)
         done, total = self.session.progress
         print(
             f"Ranking as {self.session.annotator}: {done} of {total} done, every click is saved in "

@@ -86,7 +86,9 @@ def add_adapter(model: Any, lora: LoraSettings, seed: int) -> Any:
     """Put a fresh LoRA adapter on a loaded base model."""
     layers = model.config.num_hidden_layers
     if lora.first_layer >= layers:
-        raise LabError("lora.first_layer", f"is {lora.first_layer}, the model has {layers} layers", "choose a lower one")
+        raise LabError(
+            "lora.first_layer", f"is {lora.first_layer}, the model has {layers} layers", "choose a lower one"
+        )
     some = {"layers_to_transform": list(range(lora.first_layer, layers)), "layers_pattern": "layers"}
     return unsloth().FastLanguageModel.get_peft_model(
         model,

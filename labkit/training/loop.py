@@ -20,6 +20,9 @@ def run(trainer: Any, tokenizer: Any, out: Path, manifest: Manifest) -> Manifest
         out: gets ``adapter/``; the checkpoints are removed once it is written.
         manifest: what is known before the run; comes back with what the run measured.
     """
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)  # the progress bar and the log say it already
     full_precision_adapter(trainer.model)
     checkpoint = last_checkpoint(out / "checkpoints")
     started = time.monotonic()

@@ -33,9 +33,7 @@ def encode(example: Example, tokenizer: Any) -> TokenRow:
     return TokenRow(example.id, prompt + answer, [0] * len(prompt) + [1] * len(answer))
 
 
-def encode_all(
-    examples: Sequence[Example], tokenizer: Any, max_length: int
-) -> tuple[list[TokenRow], list[Finding]]:
+def encode_all(examples: Sequence[Example], tokenizer: Any, max_length: int) -> tuple[list[TokenRow], list[Finding]]:
     """Tokenize every example; each one that cannot be trained on comes back as a finding, none is lost silently.
 
     Raises:

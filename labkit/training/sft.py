@@ -15,6 +15,7 @@ from labkit.training.base_model import embedded_model
 from labkit.training.loop import run
 from labkit.training.rows import TokenRow, encode_all
 from labkit.training.settings import SFTSettings
+from labkit.training.short_head import short_head_trainer
 from labkit.training.watch import callbacks
 
 
@@ -80,7 +81,8 @@ def prepare(
         dataset_num_proc=None,
     )
     data = Dataset.from_list([{"input_ids": r.input_ids, "completion_mask": r.completion_mask} for r in rows])
-    trainer = SFTTrainer(
+    on_cpu = model.device.type == "cpu" and hasattr(model.get_base_model(), "lm_head")
+    trainer = (short_head_trainer(SFTTrainer) if on_cpu else SFTTrainer)(
         model=model,
         args=config,
         train_dataset=data,

@@ -48,7 +48,20 @@ def tiny(tmp_path_factory, tokenizer) -> Path:
 
 @pytest.fixture(scope="session")
 def examples() -> list[Example]:
-    asked = ["kettle", "lamp", "drill", "rug", "hose", "planter", "toolbox", "mower", "chair", "bedding", "shears", "pot"]
+    asked = [
+        "kettle",
+        "lamp",
+        "drill",
+        "rug",
+        "hose",
+        "planter",
+        "toolbox",
+        "mower",
+        "chair",
+        "bedding",
+        "shears",
+        "pot",
+    ]
     return [
         Example(
             id=f"e-{i}",

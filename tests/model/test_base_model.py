@@ -39,7 +39,9 @@ def test_defect_3_every_digit_is_a_token_of_its_own(raw, tokenizer):
     assert tokenizer.convert_ids_to_tokens(tokenizer("48213", add_special_tokens=False)["input_ids"]) == list("48213")
 
 
-@pytest.mark.parametrize("text", ["Order TG-48213 costs 4.90 euros.", "naïve café 😀\n\ttab", "def f(x):\n    return x ** 2"])
+@pytest.mark.parametrize(
+    "text", ["Order TG-48213 costs 4.90 euros.", "naïve café 😀\n\ttab", "def f(x):\n    return x ** 2"]
+)
 def test_repaired_tokenizer_gives_back_what_it_got(tokenizer, text):
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
 
@@ -60,7 +62,7 @@ def test_a_killed_conversion_leaves_nothing_that_looks_finished(tmp_path, monkey
         (folder / "model.safetensors").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(base_model, "_convert", dies)
+    monkeypatch.setattr(base_model, "_convert_elsewhere", dies)
     with pytest.raises(KeyboardInterrupt):
         base_model.embedded_model()
     assert not base_model.embedded_dir().exists() and list(tmp_path.iterdir()) == []

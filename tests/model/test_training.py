@@ -88,7 +88,7 @@ def test_only_the_answer_and_its_end_are_trained(examples, tokenizer):
 def test_the_trainer_sees_the_same_mask(tmp_path, tiny, examples, tokenizer):
     from labkit.training.sft import prepare
 
-    trainer, _, rows, _ = prepare(examples, tmp_path, SFT, tiny)
+    trainer, *_ = prepare(examples, tmp_path, SFT, tiny)
     batch = next(iter(trainer.get_train_dataloader()))
     for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
         trained = [int(t) for t, y in zip(ids, labels, strict=True) if y != -100]
@@ -224,7 +224,9 @@ def test_merged_weights_answer_like_adapter_and_base_together(tmp_path, tiny, sf
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    merged = AutoModelForCausalLM.from_pretrained(str(merge(tiny, sft / "adapter", tmp_path / "m")), dtype=torch.float32)
+    merged = AutoModelForCausalLM.from_pretrained(
+        str(merge(tiny, sft / "adapter", tmp_path / "m")), dtype=torch.float32
+    )
     base = AutoModelForCausalLM.from_pretrained(str(tiny), dtype=torch.float32)
     ids = torch.tensor([[1, 50, 60, 70]])
     with torch.no_grad():
@@ -239,7 +241,15 @@ def test_merged_weights_answer_like_adapter_and_base_together(tmp_path, tiny, sf
 
 def test_settings_name_what_the_libraries_would_default_differently():
     arguments = SFTSettings().trainer_arguments("x")
-    for name in ("learning_rate", "per_device_train_batch_size", "seed", "optim", "warmup_steps", "bf16", "lr_scheduler_type"):
+    for name in (
+        "learning_rate",
+        "per_device_train_batch_size",
+        "seed",
+        "optim",
+        "warmup_steps",
+        "bf16",
+        "lr_scheduler_type",
+    ):
         assert name in arguments
     with pytest.raises(ValueError, match="label_smoothing"):
         DPOSettings(label_smoothing=0.1)
@@ -248,6 +258,29 @@ def test_settings_name_what_the_libraries_would_default_differently():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_the_training(value):
-    with pytest.raises(LabError, match="step 7.*loss is"):
+    with pytest.raises(LabError, match=r"step 7: (loss) is"):
         refuse_nan({"loss": value}, 7)
     refuse_nan({"loss": 0.1, "grad_norm": 3.0}, 7)
+
+
+def test_the_short_head_gives_the_loss_and_gradients_of_the_full_one(tiny):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from labkit.training.short_head import masked_loss
+
+    model = AutoModelForCausalLM.from_pretrained(str(tiny), dtype=torch.float32)
+    ids = torch.randint(5, 500, (3, 12), generator=torch.Generator().manual_seed(1))
+    labels = ids.clone()
+    labels[:, :7] = -100
+    labels[2, 9:] = -100
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
+    full = model(**inputs).loss
+    full.backward()
+    wanted = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    short = masked_loss(model, inputs)
+    short.backward()
+    assert short.item() == pytest.approx(full.item(), abs=1e-6)
+    for parameter, grad in zip(model.parameters(), wanted, strict=True):
+        assert torch.allclose(parameter.grad, grad, atol=1e-6)

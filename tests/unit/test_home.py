@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import labkit
 from labkit import LabError
 from labkit.files import write_text
-from labkit.home import Home, lineage
+from labkit.home import Home, default_home, lineage
 
 
 @pytest.fixture
@@ -36,7 +37,9 @@ def copy(raw, calls):
 def test_an_unchanged_step_is_not_run_again(home, raw):
     calls: list = []
     for _ in range(2):
-        out = home.run("curation", "clean", copy(raw, calls), outputs=["clean.jsonl"], inputs=[raw], parameters={"x": 1})
+        out = home.run(
+            "curation", "clean", copy(raw, calls), outputs=["clean.jsonl"], inputs=[raw], parameters={"x": 1}
+        )
     assert len(calls) == 1 and out.read_text() == raw.read_text().upper()
 
 
@@ -45,7 +48,9 @@ def test_any_change_runs_it_again(home, raw, change):
     calls: list = []
 
     def go(x):
-        return home.run("curation", "clean", copy(raw, calls), outputs=["clean.jsonl"], inputs=[raw], parameters={"x": x})
+        return home.run(
+            "curation", "clean", copy(raw, calls), outputs=["clean.jsonl"], inputs=[raw], parameters={"x": x}
+        )
 
     out = go(1)
     if change == "input":
@@ -138,3 +143,52 @@ def test_a_ledger_line_cut_off_by_a_kill_is_passed_over(home, raw):
     assert [e.name for e in home.entries()] == ["clean"]
     home.run("curation", "again", copy(raw, []), outputs=["clean.jsonl"], inputs=[raw])
     assert [e.name for e in home.entries()] == ["clean", "again"]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch) -> Path:
+    """A checkout with labkit and notebooks in it, and no LAB_HOME."""
+    root = (tmp_path / "checkout").resolve()
+    write_text(root / "labkit" / "__init__.py", "")
+    write_text(root / "pyproject.toml", "")
+    (root / "notebooks").mkdir()
+    monkeypatch.setattr(labkit, "__file__", str(root / "labkit" / "__init__.py"))
+    monkeypatch.delenv("LAB_HOME", raising=False)
+    return root
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks"])
+def test_notebooks_and_command_line_share_the_home_of_the_checkout(checkout, monkeypatch, folder):
+    monkeypatch.chdir(checkout / folder)
+    assert default_home() == checkout / "lab-home"
+    assert not (checkout / "lab-home").exists()
+    assert Home().path == checkout / "lab-home" and Home().path.is_dir()
+
+
+def test_the_nearest_home_that_exists_is_taken(checkout, monkeypatch):
+    (checkout / "lab-home").mkdir()
+    near = checkout / "notebooks" / "lab-home"
+    near.mkdir()
+    monkeypatch.chdir(near.parent)
+    assert default_home() == near
+    near.rmdir()
+    near.write_text("a file is no home")
+    assert default_home() == checkout / "lab-home"
+
+
+def test_outside_the_checkout_the_home_is_in_the_working_directory(checkout, monkeypatch, tmp_path):
+    elsewhere = (tmp_path / "elsewhere").resolve()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert default_home() == elsewhere / "lab-home"
+    monkeypatch.chdir(checkout / "notebooks")
+    (checkout / "pyproject.toml").unlink()  # an installed package: its folder is no place for a learner's work
+    assert default_home() == checkout / "notebooks" / "lab-home"
+
+
+def test_a_named_home_comes_first(checkout, monkeypatch, tmp_path):
+    (checkout / "lab-home").mkdir()
+    monkeypatch.chdir(checkout)
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "named"))
+    assert Home().path == (tmp_path / "named").resolve()
+    assert Home(tmp_path / "given").path == (tmp_path / "given").resolve()

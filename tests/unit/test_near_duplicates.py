@@ -11,7 +11,7 @@ from labkit.coverage.split import grouped_split, overlap
 from labkit.curation.near_duplicates import clusters, near_pairs, shingles
 from labkit.evaluation.suite import load
 from labkit.files import read_strictly
-from labkit.records import Example, Pair
+from labkit.records import Example, Pair, question
 
 TEXTS = [
     "Where is my order TG-12345? It should have been here on Monday.",
@@ -44,7 +44,7 @@ def test_clusters_and_split_keep_a_cluster_on_one_side():
 @pytest.mark.parametrize("suite", ["support", "preference"])
 def test_held_out_cases_share_no_near_duplicate_with_anything_trained_on(suite):
     cases = load(samples.path(f"support/suites/{suite}.yaml")).cases
-    questions = [c.given[-1].content for c in cases]
+    questions = [question(c.given) for c in cases]
     rows = [e.question for e in read_strictly(samples.path("support/train.jsonl"), Example)]
-    pairs = [p.prompt[-1].content for p in read_strictly(samples.path("support/pairs.jsonl"), Pair)]
+    pairs = [question(p.prompt) for p in read_strictly(samples.path("support/pairs.jsonl"), Pair)]
     assert not overlap(rows + pairs, questions)

@@ -1,0 +1,284 @@
+# %% [markdown]
+# # 07 Preference ranking
+# `QA fine-tuning lab` `notebook 07 of 12` `any computer` `no model needed`
+#
+# Two answers can both be right, and people still like one of them better. In this notebook you compare answers the way a
+# professional labeller does: blind, by a written guideline, with every click saved. Then you measure how far such
+# judgements can be trusted, before a model learns from them.
+#
+# **Objectives.** After this notebook you can
+#
+# - write a ranking guideline whose rules have an order
+# - rank answers blind, undo a click, and find every judgement in a log
+# - measure how far two labellers agree, beyond chance
+# - recognise a labeller who goes by side or by length instead of reading
+# - turn rankings into training rows and account for every row that is dropped
+#
+# **QA parallel.** A ranking is a *manual test with a subjective oracle*, like a usability review. What makes such a test
+# repeatable is what makes this one repeatable: a guideline, two independent testers, a log that nobody can rewrite, and a
+# measure of their agreement.
+#
+# **Time.** About 30 minutes, clicking included; all cells together run for less than a minute.
+
+# %% [markdown]
+# ## Setup
+
+# %%
+from labkit.lesson.course import Course
+from labkit.lesson.exercises import ____, exercises
+from labkit.lesson.nb07 import GUIDELINE, PRACTICE, QUIZ, biased_labeller, cost, leanings
+from labkit.lesson.table import Table
+
+course = Course()  # your own pairs.jsonl and rankings.jsonl: Course(folder="my-materials")
+tasks = exercises("07")
+
+# %% [markdown]
+# ## 1. The guideline comes first
+#
+# *Preference data* are judgements of the form "this answer is better than that one". They teach what no rule of the suite
+# can: tone, helpfulness, what to leave out. But "better" means nothing until somebody writes down what counts, **and in
+# which order**. Two requirements of the shop are of this kind.
+
+# %%
+for name in ("REQ-S15", "REQ-S16"):
+    print(name, course.requirements[name].text)
+print("\n" + GUIDELINE)
+
+# %% [markdown]
+# The order matters more than the rules. Without it, one labeller punishes the missing apology and the next one the missing
+# next step, and both are right. Facts stand first: a friendly lie must never win.
+#
+# Try it on five pairs with a clear answer before you judge real ones.
+
+# %%
+Table({"pair": name, "customer": asked, "a": a, "b": b} for name, (asked, a, b) in PRACTICE.items())
+
+# %%
+ranked = tasks.ranked
+ranked.card()
+
+# %%
+my_ranked = {"blanket": ____, "ladder": ____, "teapot": ____, "voucher": ____, "hose": ____}
+
+ranked.check(my_ranked)  # ranked.hint(), ranked.solution()
+
+# %% [markdown]
+# ## 2. Rank blind
+#
+# These are the pairs to judge. Both answers stand on the table; who wrote them stays hidden, because a name makes people
+# kind or strict. The words in square brackets above the question are the *rule line* of notebook 01: a fact is right when
+# it stands there.
+
+# %%
+pair = course.pairs[9]
+print(f"{len(course.pairs)} pairs; {pair.id} is about {pair.requirement}")
+print("Customer:", pair.prompt[-1].content)
+for answer in pair.answers:
+    print("  -", answer.text)
+
+# %% [markdown]
+# Now rank ten or twenty of them yourself. There are five outcomes: A, B, both good, both bad, skip. Boxes under the answers
+# take your reasons. *Undo* takes the last click back. Tab moves from button to button, Space presses one.
+#
+# **Every click is on disk before the next pair appears.** Stop when you like; run the cell again and you go on where you
+# stopped, even after the kernel was killed. The sides are dealt so that in each block of four pairs exactly two are swapped:
+# whatever the data hold, a fair eye picks left about half of the time.
+
+# %%
+from labkit.preference.ranking import RankingSession
+from labkit.preference.step import own_log
+from labkit.preference.view import RankingView
+
+session = RankingSession(course.pairs, own_log(course.home), annotator="me")
+RankingView(session).show()
+
+# %% [markdown]
+# You need not rank anything to go on: two labellers, *ana* and *bo*, have judged all pairs for you. Wherever you did judge a
+# pair, your word counts instead of theirs. This cell always says which judgements are in use.
+
+# %%
+from labkit.preference.step import rankings_in_use
+
+in_use, sentence = rankings_in_use(course.home, course.folder / "rankings.jsonl")
+print(sentence)
+
+# %% [markdown]
+# A judgement is one line of an append-only log: nothing is ever overwritten, and an undo is one more line. `left` and
+# `right` say which answer stood where, so that the click ("a", the left one) can be turned into what was meant.
+
+# %%
+from labkit.files import read_strictly
+from labkit.preference.ranking import better
+from labkit.records import Ranking
+
+events = read_strictly(course.folder / "rankings.jsonl", Ranking)
+print(events[1].model_dump_json(indent=1, include={"pair", "annotator", "left", "right", "outcome", "tags", "seconds"}))
+print("clicked:", events[1].outcome, "| meant: answer", better(events[1]))
+
+# %% [markdown]
+# ## 3. Do two people agree?
+#
+# If two trained labellers disagree, the guideline is unclear or the pair is a toss-up; a model cannot learn from either.
+# Plain agreement flatters, because two people who guess also agree now and then. **Cohen's kappa** takes that share off: 1
+# is full agreement, 0 is no more than chance. The interval says how much of it could be luck of these pairs.
+
+# %%
+from labkit.preference.agreement import cohen_kappa, judgements
+
+ana, bo = judgements(events, "ana"), judgements(events, "bo")
+print("ana and bo:", cohen_kappa(ana, bo))
+mine = judgements(session.decisions(), "me")
+print("you and ana:", cohen_kappa(mine, ana) if mine else "rank ten pairs above, then run this cell again")
+
+# %% [markdown]
+# A common reading: from 0.6 on usable, from 0.8 on good. The number is for the report; the **disagreements** are for you.
+# Read each one like a defect report against the guideline: which rule did they read differently?
+
+# %%
+asked = {pair.id: pair.prompt[-1].content for pair in course.pairs}
+differing = [slot for slot in ana if slot in bo and ana[slot] != bo[slot]]
+print(f"{len(differing)} pairs are judged differently")
+Table({"pair": s.pair, "customer": asked[s.pair], "ana": ana[s], "bo": bo[s]} for s in differing)
+
+# %% [markdown]
+# Most of these differ between "better" and "both good": ana sees a difference that counts where bo sees none. That is not a
+# matter of taste but of rule 5, which does not say how small a difference still counts. A team would sharpen the rule, and
+# judge these pairs again.
+
+# %% [markdown]
+# ## 4. Habits that look like judgements
+#
+# People tire. Two habits are so common that every report should show them:
+#
+# - **position bias**: the left answer is taken more or less unread;
+# - **length bias**: the longer answer looks like the better one. A model that learns this gets wordy.
+#
+# How do you recognise them? You measure rates that should be near one half. To see what a bad one looks like, we build two
+# labellers with a known habit out of ana's judgements: one takes the left answer in 40% of all pairs, the other the longer
+# one. That is a *mutant* of a labeller: a fault put in on purpose, to prove that the measure finds it.
+
+# %%
+careful = [event for event in events if event.annotator == "ana"]
+lazy = biased_labeller(careful, course.pairs, left=0.4)
+wordy = biased_labeller(careful, course.pairs, longer=0.4)
+from_bo = [event for event in events if event.annotator == "bo"]
+leanings({"ana": careful, "bo": from_bo, "lazy": lazy, "wordy": wordy}, course.pairs)
+
+# %% [markdown]
+# The dashed line is a coin. ana and bo have it inside their intervals on both counts; each biased labeller has it outside on
+# exactly one. (When the better answers *are* longer, for their next step, length may lean for a good reason. Here the pairs
+# were balanced, so one half is what to expect.)
+#
+# Agreement sees the habit too, but cannot name it:
+
+# %%
+for name, habit in (("lazy", lazy), ("wordy", wordy)):
+    print(f"bo and {name}:", cohen_kappa(bo, judgements(habit, "biased")))
+
+# %%
+left_share = tasks.left_share
+left_share.card()
+
+
+# %%
+def my_left_share(events):
+    return ____
+
+
+left_share.check(my_left_share)  # left_share.hint(), left_share.solution()
+
+# %% [markdown]
+# ## 5. From rankings to training rows
+#
+# Training wants rows with a *chosen* and a *rejected* answer to one prompt. The rule is a majority over the labellers:
+#
+# | judgement | DPO row (notebook 08) | KTO rows (one answer and a thumb each) |
+# |---|---|---|
+# | one answer is better | chosen, rejected | good, bad |
+# | both good | none | good, good |
+# | both bad | none | bad, bad |
+# | split vote, skip | none | none |
+#
+# *DPO* and *KTO* are two ways to train on preferences: DPO learns from pairs, KTO from single answers with a thumb up or
+# down, as a deployed assistant collects them.
+
+# %%
+winner = tasks.winner
+winner.card()
+
+
+# %%
+def my_winner(votes):
+    return ____
+
+
+winner.check(my_winner)  # winner.hint(), winner.solution()
+
+# %% [markdown]
+# No row may vanish without a reason. The accounting names every pair that gave no row:
+
+# %%
+from labkit.preference.pairs import preference_rows
+
+rows = preference_rows(course.pairs, in_use)
+print(rows.accounting)
+for reason, ids in sorted(rows.accounting.dropped.items()):
+    print(f"  {reason}: {', '.join(ids)}")
+
+# %% [markdown]
+# One row, as the trainer will read it:
+
+# %%
+row = rows.dpo[0]
+for part in ("prompt", "chosen", "rejected"):
+    print(f"{part:>8}: {row[part][-1]['content']}")
+
+# %% [markdown]
+# And what would a habit cost? Let each biased labeller take ana's place. The lean to the left makes more split votes: since
+# sides are balanced, it turns into **noise**, and noise costs rows. The lean to length stays with the answers: it turns into
+# a **direction**, and the model learns it. Watch the last column.
+
+# %%
+teams = {"bo and ana": careful, "bo and lazy": lazy, "bo and wordy": wordy}
+Table(cost(course.pairs, {name: [*from_bo, *other] for name, other in teams.items()}))
+
+# %% [markdown]
+# ## 6. Hold some prompts back
+#
+# A fifth of the **prompts** is held out, so that notebook 08 can ask whether the reward model learned a taste or only
+# remembers pairs. All pairs of one prompt land on the same side.
+
+# %%
+train, held_out = course.preferences()
+print("train:   ", train.accounting)
+print("held out:", held_out.accounting)
+both = {r["prompt"][-1]["content"] for r in train.dpo} & {r["prompt"][-1]["content"] for r in held_out.dpo}
+print(f"prompts on both sides: {len(both)}")
+
+# %% [markdown]
+# ## Recap
+#
+# - We wrote a guideline whose rules have an order: fact, next step, apology, brevity.
+# - We ranked answers blind, and found every click and every undo in an append-only log.
+# - We measured agreement with Cohen's kappa and its interval, and read the disagreements as defects of the guideline.
+# - We recognised a lean to a side and a lean to length by rates that should be near one half.
+# - We turned rankings into rows by majority, with a reason for every pair that gave none, and split them by prompt.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+QUIZ[0].ask()
+QUIZ[0].answer(____)
+
+# %%
+QUIZ[1].ask()
+QUIZ[1].answer(____)
+
+# %%
+QUIZ[2].ask()
+QUIZ[2].answer(____)
+
+# %% [markdown]
+# **Next:** in `08_reward_and_dpo` these rows train a reward model and align the assistant; and you learn to tell a healthy
+# run from a failed one.

@@ -1,0 +1,159 @@
+"""Notebook 07: its exercises with stubs, right and wrong answers, and the labeller with known leanings."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit import samples
+from labkit.files import read_strictly
+from labkit.lesson.exercises import ____, exercises
+from labkit.lesson.nb07 import PRACTICE, QUIZ, biased_labeller, cost, leanings
+from labkit.preference.agreement import cohen_kappa, judgements, length_bias, position_bias
+from labkit.preference.ranking import effective
+from labkit.records import Pair, Ranking
+
+BOOK = exercises("07")
+RIGHT = {"blanket": "b", "ladder": "b", "teapot": "b", "voucher": "a", "hose": "both_bad"}
+
+
+def solved(name: str) -> object:
+    """What the printed solution defines."""
+    scope: dict[str, object] = {}
+    exec(BOOK[name]._solution, scope)
+    return scope[f"my_{name}"]
+
+
+@pytest.mark.parametrize("name", list(BOOK))
+def test_stubs_are_not_attempted_and_solutions_pass(name: str) -> None:
+    assert BOOK[name].check(____).status == "not attempted"
+    assert BOOK[name].check(lambda *_: ____).status in ("not attempted", "not yet")
+    assert BOOK[name].check(solved(name)).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (RIGHT | {"blanket": "a"}, "comes before a next step"),
+        (RIGHT | {"ladder": "a"}, "brevity comes last"),
+        (RIGHT | {"teapot": "both_good"}, "upset"),
+        (RIGHT | {"voucher": "b"}, "brevity"),
+        (RIGHT | {"hose": "a"}, "neither wins"),
+        ({"hose": "both_bad"}, "no judgement of blanket"),
+        ("b", "dictionary"),
+    ],
+)
+def test_ranked_names_the_rule_that_was_missed(answer: object, said: str) -> None:
+    result = BOOK.ranked.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message
+
+
+def test_practice_pairs_are_those_of_the_key() -> None:
+    assert set(PRACTICE) == set(RIGHT)
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda events: sum(e.outcome == "a" for e in events) / len(events), "divides by all"),
+        (lambda events: sum(e.outcome == "a" for e in events), "count"),
+        (lambda events: "half", "number"),
+        (lambda events: 0.5, "not it"),
+        (0.67, "function"),
+    ],
+)
+def test_left_share_names_the_likely_mistake(answer: object, said: str) -> None:
+    result = BOOK.left_share.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message
+
+
+def test_left_share_tells_sides_from_indices() -> None:
+    def by_index(events: list[Ranking]) -> float:
+        decided = [e for e in events if e.outcome in ("a", "b")]
+        return sum((e.left if e.outcome == "a" else e.right) == 0 for e in decided) / len(decided)
+
+    assert "the side is in the outcome" in BOOK.left_share.check(by_index).message
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda votes: max(sorted(set(votes)), key=votes.count), "gave"),
+        (lambda votes: max(sorted(set(votes)), key=votes.count) if votes else None, "split vote"),
+        (lambda votes: votes[0] if len(set(votes)) == 1 else None, "more votes than any other"),
+        (lambda votes: next((v for v in votes if votes.count(v) * 2 > len(votes)), None), "a tie is no winner"),
+        (["0"], "function"),
+    ],
+)
+def test_winner_names_the_likely_mistake(answer: object, said: str) -> None:
+    result = BOOK.winner.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message or (said == "gave" and "could not use" in result.message)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> tuple[list[Pair], list[Ranking]]:
+    pairs = read_strictly(samples.path("support/pairs.jsonl"), Pair)
+    events = read_strictly(samples.path("support/rankings.jsonl"), Ranking)
+    return pairs, [e for e in events if e.annotator == "ana"]
+
+
+def test_a_labeller_without_leanings_judges_as_before(shipped: tuple[list[Pair], list[Ranking]]) -> None:
+    pairs, events = shipped
+    same = biased_labeller(events, pairs)
+    assert judgements(same, "biased") == judgements(events, "ana")
+
+
+def test_a_lean_to_the_left_shows_in_position_and_in_agreement(shipped: tuple[list[Pair], list[Ranking]]) -> None:
+    pairs, events = shipped
+    lazy = biased_labeller(events, pairs, left=0.5)
+    assert position_bias(events).low < 0.5 < position_bias(events).high
+    assert position_bias(lazy).low > 0.5
+    assert cohen_kappa(judgements(events, "ana"), judgements(lazy, "biased")).kappa < 0.7
+    assert [e.pair for e in lazy] == [e.pair for e in effective(events)]
+
+
+def test_a_lean_to_length_shows_in_length(shipped: tuple[list[Pair], list[Ranking]]) -> None:
+    pairs, events = shipped
+    wordy = biased_labeller(events, pairs, longer=0.5)
+    assert length_bias(pairs, wordy).low > 0.5
+    assert length_bias(pairs, events).low < 0.5
+
+
+def test_it_is_the_same_labeller_twice(shipped: tuple[list[Pair], list[Ranking]]) -> None:
+    pairs, events = shipped
+    assert biased_labeller(events, pairs, left=0.3) == biased_labeller(events, pairs, left=0.3)
+    assert biased_labeller(events, pairs, left=0.3) != biased_labeller(events, pairs, left=0.3, seed=8)
+
+
+def test_quiz_letters_are_spread_and_the_right_ones_pass() -> None:
+    assert len(QUIZ) == 3
+    assert len({question.correct for question in QUIZ}) == 3
+    for question in QUIZ:
+        found = {letter: question.answer(letter).status for letter in "abc"}
+        assert [letter for letter, status in found.items() if status == "passed"] == [question.correct]
+
+
+def test_the_plot_of_leanings_names_the_biased_one(shipped: tuple[list[Pair], list[Ranking]]) -> None:
+    pairs, events = shipped
+    lazy = biased_labeller(events, pairs, left=0.5)
+    plot = leanings({"ana": events, "lazy": lazy}, pairs)
+    assert [(row["labeller"], row["chose"]) for row in plot.table()] == [
+        ("ana", "left"), ("ana", "longer"), ("lazy", "left"), ("lazy", "longer"),
+    ]  # fmt: skip
+    assert plot.table()[2]["passed"] == position_bias(lazy).passed
+    assert plot.text().endswith("Interval does not hold 50%: lazy (left).")
+
+
+def test_a_habit_costs_rows_or_gives_them_a_direction(shipped: tuple[list[Pair], list[Ranking]]) -> None:
+    pairs, events = shipped
+    bo = [e for e in read_strictly(samples.path("support/rankings.jsonl"), Ranking) if e.annotator == "bo"]
+    teams = {
+        "careful": events,
+        "lazy": biased_labeller(events, pairs, left=0.5),
+        "wordy": biased_labeller(events, pairs, longer=0.9),
+    }
+    careful, lazy, wordy = cost(pairs, {name: [*bo, *own] for name, own in teams.items()})
+    assert lazy["DPO rows"] < careful["DPO rows"] and lazy["split votes"] > careful["split votes"]
+    assert wordy["chosen is longer"].rate > careful["chosen is longer"].rate + 0.1

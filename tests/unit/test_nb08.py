@@ -1,0 +1,147 @@
+"""Notebook 08: its exercises with stubs, right and wrong answers, and practice runs that the health check judges alike."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from labkit.lesson.exercises import ____, exercises
+from labkit.lesson.nb08 import QUIZ, RUNS, closest, numbers, paired, practice_log
+from labkit.preference.health import judge_run
+from labkit.records import Verdict
+
+BOOK = exercises("08")
+RIGHT = {"oak": "healthy", "elm": "failed", "ash": "failed", "fir": "failed"}
+
+
+def solved(name: str) -> object:
+    """What the printed solution defines."""
+    scope: dict[str, object] = {}
+    exec(BOOK[name]._solution, scope)
+    return scope[f"my_{name}"]
+
+
+@pytest.mark.parametrize("name", list(BOOK))
+def test_stubs_are_not_attempted_and_solutions_pass(name: str) -> None:
+    assert BOOK[name].check(____).status == "not attempted"
+    assert BOOK[name].check(solved(name)).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (0, "settled"),
+        (0.5, "probability"),
+        (-math.log(2), "minus"),
+        (1.0, "not it"),
+        ("ln 2", "number"),
+        (True, "number"),
+    ],
+)
+def test_first_loss_names_the_likely_mistake(answer: object, said: str) -> None:
+    result = BOOK.first_loss.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message
+
+
+def test_first_loss_may_be_rounded() -> None:
+    assert BOOK.first_loss.check(0.693).status == "passed"
+
+
+def loss(chosen: float, rejected: float, beta: float = 0.1, sign: int = -1) -> float:
+    return math.log(1 + math.exp(sign * beta * (chosen - rejected)))
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda c, r, beta=0.1: loss(c, r, beta, sign=1), "turned round"),
+        (lambda c, r, beta=0.1: loss(c, r, 1), "Beta is missing"),
+        (lambda c, r, beta=0.1: -loss(c, r), "is due"),
+        (lambda c, r, beta=0.1: math.log(2), "my_dpo_loss(5, -5)"),
+        (lambda c, r, beta=0.1: "low", "a loss is a number"),
+        (0.693, "function"),
+        (lambda c: 0, "could not use"),
+    ],
+)
+def test_dpo_loss_names_the_likely_mistake(answer: object, said: str) -> None:
+    result = BOOK.dpo_loss.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (RIGHT | {"oak": "failed"}, "keep their likelihood"),
+        (RIGHT | {"elm": "healthy"}, "forgets"),
+        (RIGHT | {"ash": "healthy"}, "reference"),
+        (RIGHT | {"fir": "healthy"}, "opposite"),
+        ({"oak": "healthy"}, "no verdict on elm"),
+        (["healthy"], "dictionary"),
+    ],
+)
+def test_verdicts_name_the_sign_that_was_missed(answer: object, said: str) -> None:
+    result = BOOK.verdicts.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message
+
+
+def test_the_health_check_agrees_with_the_key() -> None:
+    assert {name: judge_run(log).verdict for name, log in RUNS.items()} == RIGHT
+
+
+def test_a_practice_log_is_a_dpo_log() -> None:
+    log = practice_log(chosen=2, rejected=-8)
+    assert log[0]["loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert log[-1]["rewards/margins"] == pytest.approx(1.0)
+    assert log[-1]["loss"] == pytest.approx(loss(2, -8), abs=1e-4)
+
+
+def test_quiz_letters_are_spread_and_the_right_ones_pass() -> None:
+    assert len(QUIZ) == 3
+    assert len({question.correct for question in QUIZ}) == 3
+    for question in QUIZ:
+        found = {letter: question.answer(letter).status for letter in "abc"}
+        assert [letter for letter, status in found.items() if status == "passed"] == [question.correct]
+
+
+def verdicts(model: str, **passed: bool) -> list[Verdict]:
+    return [
+        Verdict(
+            case_id=case, requirement="REQ-S15", severity="minor", technique="MFT", cluster=case, model=model,
+            passed=ok, score=float(ok), message="",
+        )
+        for case, ok in passed.items()
+    ]  # fmt: skip
+
+
+def test_paired_counts_flips_by_case_in_any_order() -> None:
+    before, after = verdicts("sft", a=True, b=False, c=False), verdicts("dpo", c=True, b=True, a=False)
+    (row,) = paired(before, after, ["REQ-S15"])
+    assert (row["cases"], row["won"], row["lost"], row["points"]) == (3, 2, 1, "+33")
+    low, high = map(int, row["90% interval"].split(" to "))
+    assert low < 33 < high
+    assert float(row["p"]) > 0.3
+
+
+def test_the_least_certain_pairs_come_first() -> None:
+    class Judge:
+        def score(self, prompts: list[object], answers: list[str]) -> list[float]:
+            return [{"good": 2.0, "bad": -1.0, "fair": 0.5, "poor": 0.7}[answer] for answer in answers]
+
+    rows = [
+        {"prompt": [], "chosen": [{"content": a}], "rejected": [{"content": b}]}
+        for a, b in (("good", "bad"), ("fair", "poor"))
+    ]
+    found = closest(rows, Judge())
+    assert [row["difference"] for row in found] == ["-0.20", "+3.00"]
+    assert found[0]["chosen"] == "fair"
+    assert len(closest(rows, Judge(), most=1)) == 1
+
+
+def test_the_numbers_shown_tell_the_runs_apart() -> None:
+    shown = {row["run"]: row for row in numbers()}
+    assert shown["ash"]["first loss"] > 0.75 and shown["fir"]["last margin"] < 0
+    assert shown["elm"]["last margin"] > 0 and shown["elm"]["chosen, first to last"] == "-40 to -66"
