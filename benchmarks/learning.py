@@ -95,7 +95,7 @@ def run_bitext(home: Home) -> dict[str, Rate]:
     need = Requirement(id="REQ-ROUTE", text="Category and intent are right.", likelihood=3, impact=3, severity="major")
     requirements = {need.id: need}
     found = {}
-    tuned = fine_tune(home, data, SFTSettings(learning_rate=1e-3, epochs=3, batch_size=16), name="bitext")
+    tuned = fine_tune(home, data, SFTSettings(learning_rate=1e-3, epochs=3, batch_size=8), name="bitext")
     for name, model in {"base": embedded_model(), "sft": tuned.merged}.items():
         answers(home, model, suite, name)
         found[name] = overall(verdicts(home, suite, requirements, name))

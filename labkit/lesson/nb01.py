@@ -21,6 +21,7 @@ from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.lesson.nb00 import fair
 from labkit.lesson.table import Table
 from labkit.records import Case, Requirement
+from labkit.records import question as asked
 
 REFERENCE_REQUIREMENT = {
     "id": "REQ-S18",
@@ -148,7 +149,7 @@ def _write_case(answer: Any) -> bool | str:
         return f"The suite loader says: {error.what}; {error.mend}"
     if case.requirement != "REQ-S05":
         return f"The case names {case.requirement}; the warranty is REQ-S05"
-    question = case.given[-1].content
+    question = asked(case.given)
     if re.search(r"\b(3|three)[ -]years?\b", question, re.I):
         return "The question already holds the answer: whoever repeats it passes"
     if problem := fair(question):

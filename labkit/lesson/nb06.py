@@ -87,7 +87,7 @@ def adapter_sizes(base: str | Path, lora: LoraSettings) -> list[dict[str, Any]]:
         "down_proj": (inner, wide),
     }
     layers = config["num_hidden_layers"]
-    trained = layers - lora.first_layer
+    trained = len(lora.layers(layers))
     return [
         {"projection": name, "shape": f"{a} x {b}", "frozen": a * b * layers, "trained": (a + b) * lora.rank * trained}
         for name, (a, b) in shapes.items()

@@ -57,7 +57,6 @@ def train_reward(
         ]
     )
     lora = settings.lora
-    layers = range(lora.first_layer, model.config.num_hidden_layers)
     trainer = RewardTrainer(
         model=model,
         args=RewardConfig(
@@ -75,7 +74,7 @@ def train_reward(
             lora_dropout=lora.dropout,
             target_modules=list(lora.modules),
             modules_to_save=["score"],
-            layers_to_transform=list(layers),
+            layers_to_transform=lora.layers(model.config.num_hidden_layers),
         ),
         callbacks=callbacks("reward model", out / "log.jsonl"),
     )

@@ -84,12 +84,8 @@ def load_base(model: str | Path, *, four_bit: bool, max_length: int) -> tuple[An
 
 def add_adapter(model: Any, lora: LoraSettings, seed: int) -> Any:
     """Put a fresh LoRA adapter on a loaded base model."""
-    layers = model.config.num_hidden_layers
-    if lora.first_layer >= layers:
-        raise LabError(
-            "lora.first_layer", f"is {lora.first_layer}, the model has {layers} layers", "choose a lower one"
-        )
-    some = {"layers_to_transform": list(range(lora.first_layer, layers)), "layers_pattern": "layers"}
+    layers = lora.layers(model.config.num_hidden_layers)
+    some = {"layers_to_transform": layers, "layers_pattern": "layers"} if lora.frozen_share else {}
     return unsloth().FastLanguageModel.get_peft_model(
         model,
         r=lora.rank,
@@ -99,5 +95,5 @@ def add_adapter(model: Any, lora: LoraSettings, seed: int) -> Any:
         bias="none",
         use_gradient_checkpointing=False,
         random_state=seed,
-        **(some if lora.first_layer else {}),
+        **some,
     )

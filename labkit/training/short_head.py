@@ -16,7 +16,7 @@ def short_head_trainer(base: type) -> type:
         base: ``trl.SFTTrainer`` (as Unsloth's CPU backend has replaced it).
     """
 
-    class ShortHeadTrainer(base):  # type: ignore[misc, valid-type]
+    class ShortHeadTrainer(base):
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
