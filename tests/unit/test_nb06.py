@@ -86,7 +86,7 @@ def test_adapter_sizes_are_those_of_the_model(tmp_path):
         "num_hidden_layers": 3,
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
-    sizes = {row["projection"]: row for row in nb06.adapter_sizes(tmp_path, LoraSettings(rank=2, first_layer=1))}
+    sizes = {row["projection"]: row for row in nb06.adapter_sizes(tmp_path, LoraSettings(rank=2, frozen_share=0.34))}
     assert sizes["k_proj"] == {"projection": "k_proj", "shape": "8 x 4", "frozen": 96, "trained": (8 + 4) * 2 * 2}
     assert sizes["down_proj"]["frozen"] == 8 * 20 * 3
     (only,) = nb06.adapter_sizes(tmp_path, LoraSettings(modules=("q_proj",)))
