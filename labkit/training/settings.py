@@ -107,7 +107,8 @@ class RewardSettings(TrainerSettings):
     """Reward model: a scalar head and an adapter, Bradley-Terry loss on pairs."""
 
     learning_rate: float = Field(5e-4, gt=0)
-    epochs: float = Field(1.0, gt=0)
+    epochs: float = Field(1.5, gt=0)
+    batch_size: int = Field(4, ge=1)
     four_bit: bool = False
     lora: LoraSettings = LoraSettings(rank=8, alpha=16)
 
@@ -115,8 +116,8 @@ class RewardSettings(TrainerSettings):
 class DPOSettings(TrainerSettings):
     """Direct preference optimisation from an SFT adapter, which is also the frozen reference."""
 
-    learning_rate: float = Field(1e-4, gt=0)
-    epochs: float = Field(1.0, gt=0)
+    learning_rate: float = Field(3e-4, gt=0)
+    epochs: float = Field(1.5, gt=0)
     batch_size: int = Field(4, ge=1)
     beta: float = Field(0.1, gt=0)
     loss: Literal["sigmoid", "robust", "ipo"] = "sigmoid"
