@@ -15,7 +15,8 @@ from labkit.records import Pair, Ranking
 from labkit.stats import wilson
 
 GUIDELINE = """\
-1. The right fact wins. An answer with a wrong or invented fact never wins; two wrong ones are "both bad".
+1. The right fact and the right decision win. A wrong fact, or help where the answer must refuse, never wins; two such are
+   "both bad".
 2. Then the next step: one sentence at the end that starts with "Next step:" and names one action.
 3. Then the apology, when the customer is upset or reports a problem: the answer starts with "I am sorry".
 4. Then brevity: the shorter answer, when all the rest is equal.

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from labkit import LabError
 from labkit.preference.ranking import RankingSession
 
-TAGS = ("next_step", "apology", "wrong_fact", "invented", "too_long", "rude")
+TAGS = ("next_step", "apology", "wrong_fact", "wrong_decision", "invented", "too_long", "rude")
 CHOICES = {
     "a": "A is better",
     "b": "B is better",

@@ -116,7 +116,7 @@ class RewardSettings(TrainerSettings):
 class DPOSettings(TrainerSettings):
     """Direct preference optimisation from an SFT adapter, which is also the frozen reference."""
 
-    learning_rate: float = Field(3e-4, gt=0)
+    learning_rate: float = Field(2e-4, gt=0)
     epochs: float = Field(1.5, gt=0)
     batch_size: int = Field(4, ge=1)
     beta: float = Field(0.1, gt=0)

@@ -198,13 +198,13 @@ def _complete(cells: list[Any]) -> list[Any]:
 def press(page: Any, button: str, done: int) -> None:
     """Click a button of the ranking card with the mouse, and wait until the card says how many are judged."""
     page.get_by_role("button", name=button, exact=True).click()
-    page.get_by_text(f"{done} of 96 judged").wait_for()
+    page.get_by_text(f"{done} of 120 judged").wait_for()
 
 
 def test_a_ranking_survives_a_killed_kernel(lab: Lab, page: Any, tmp_path: Path) -> None:
     kernel = opened(page, lab, RANKING)
     run_all(page, lab, RANKING)
-    page.get_by_text("0 of 96 judged").wait_for()
+    page.get_by_text("0 of 120 judged").wait_for()
     press(page, "A is better", 1)
     press(page, "Undo", 0)
     page.get_by_label("next step", exact=True).check()
@@ -220,7 +220,7 @@ def test_a_ranking_survives_a_killed_kernel(lab: Lab, page: Any, tmp_path: Path)
     lab.ask(f"/kernels/{kernel}/restart", "POST")
     assert lab.log() == clicked
     run_all(page, lab, RANKING)
-    page.get_by_text("2 of 96 judged").wait_for()
+    page.get_by_text("2 of 120 judged").wait_for()
     assert lab.log() == clicked
     press(page, "Skip", 3)
     page.screenshot(path=tmp_path / "ranking_after_restart.png")
