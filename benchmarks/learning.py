@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import arguments, finish
-from labkit import samples
 from labkit.coverage.split import grouped_split, overlap
 from labkit.curation.near_duplicates import clusters
 from labkit.evaluation.judge import rates
 from labkit.evaluation.step import answers, verdicts
-from labkit.evaluation.suite import Suite, load, load_requirements
+from labkit.evaluation.suite import Suite, load
 from labkit.files import write_jsonl, write_text
 from labkit.home import Home
-from labkit.records import Example, Message, Provenance
+from labkit.records import Example, Message, Provenance, Requirement
 from labkit.stats import Rate, wilson
 from labkit.training.base_model import embedded_model
 from labkit.training.settings import SFTSettings
@@ -89,8 +88,6 @@ def bitext(home: Home, per_intent: int = 12, held_out: int = 108) -> tuple[Path,
 
 def run_bitext(home: Home) -> dict[str, Rate]:
     """Base against SFT on the routing task."""
-    from labkit.records import Requirement
-
     data, suite = bitext(home)
     need = Requirement(id="REQ-ROUTE", text="Category and intent are right.", likelihood=3, impact=3, severity="major")
     requirements = {need.id: need}
@@ -104,17 +101,15 @@ def run_bitext(home: Home) -> dict[str, Rate]:
 
 def run_support(home: Home) -> dict[str, Rate]:
     """Base, SFT and DPO on the lab's support suite."""
-    from labkit.lesson.tour import models
+    from labkit.lesson.course import MODELS, Course
 
-    suite = load(samples.path("support/suites/support.yaml"))
-    requirements = load_requirements(samples.path("support/requirements.yaml"))
+    course = Course(home.path)
     found = {}
-    for name, model in models(home).items():
-        answers(home, model, suite, name)
-        judged = verdicts(home, suite, requirements, name)
+    for name in MODELS:
+        judged = course.verdicts(name, "support")
         found[name] = overall(judged)
         print(f"\n{name}, by requirement:")
-        for requirement, rate in sorted(rates(judged).items()):
+        for requirement, rate in rates(judged).items():
             print(f"  {requirement}  {rate}")
     return found
 

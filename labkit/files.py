@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -186,5 +187,12 @@ def sha256(value: str | bytes | Path) -> str:
     if value.is_dir():
         inside = sorted(p for p in value.rglob("*") if p.is_file() and not p.name.startswith("."))
         return sha256("".join(f"{p.relative_to(value).as_posix()} {sha256(p)}\n" for p in inside))
-    with open(value, "rb") as stream:
+    state = value.stat()
+    return _file_hash(value.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    """Weights are hashed at every look at a stage, so a file that has not changed is read once a process."""
+    with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
