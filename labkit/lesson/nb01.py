@@ -35,7 +35,9 @@ REFERENCE_CASE = """
 - id: my-warranty-01
   requirement: REQ-S05
   technique: MFT
-  given: "The hinge of my folding table broke after a good year. Do you still put that right?"
+  given: |-
+    [Rule: every product has a warranty of 3 years]
+    The hinge of my folding table broke after a good year. Do you still put that right?
   expect:
     - facts: ["3 years"]
 """
@@ -53,7 +55,17 @@ def as_yaml(case: Case) -> str:
     seed = {"seed": case.seed} if case.seed else {}
     entry: dict[str, Any] = {"id": case.id, "requirement": case.requirement, "technique": case.technique, **seed}
     entry |= {"given": case.given[-1].content, "expect": case.expect}
-    return yaml.safe_dump([entry], sort_keys=False, allow_unicode=True, width=100).rstrip()
+    return yaml.dump([entry], Dumper=_Readable, sort_keys=False, allow_unicode=True, width=100).rstrip()
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes a text of several lines as a block, line by line."""
+
+
+_Readable.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
 
 
 def one_case(text: str, requirements: Mapping[str, Requirement]) -> Case:
@@ -213,11 +225,13 @@ EXERCISES = Notebook(
         "medium",
         6,
         "Write a case for REQ-S05, the warranty of 3 years, as YAML: id, requirement, technique, given and expect, as in "
-        "the example above.\n\n"
+        "the example above. What is given are two lines: the rule, as the shop's search would find it, and the customer's "
+        "words.\n\n"
         "The check reads it as the suite loader would, looks for near-duplicates among the training rows, and tries your "
         "expectation on two right and two wrong answers.",
         _write_case,
-        "A customer with a broken thing, in your own words; the expectation is one line with the oracle facts.",
+        "Above: [Rule: every product has a warranty of 3 years]. Below: a customer with a broken thing, in your own words. "
+        "The expectation is one line with the oracle facts.",
         f'my_case = """{REFERENCE_CASE}"""',
     ),
 )

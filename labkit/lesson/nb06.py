@@ -30,7 +30,7 @@ ROUTING_FORM = {
 }
 _MEANINGS = {
     "learning_rate": "how far one step moves the adapter, at most",
-    "epochs": "how often each row is seen",
+    "epochs": "how often the rows are gone through; with a half, every second row is seen once more",
     "batch_size": "rows a step looks at together",
     "warmup_steps": "steps in which the rate rises from zero, so that the first rows do not tear the weights about",
     "scheduler": "how the rate falls after that",
@@ -170,8 +170,8 @@ EXERCISES = Notebook(
         "steps_of_a_run",
         "easy",
         4,
-        "How many steps will a run take? Write a function of rows, batch_size and epochs. You need it to read a curve, and "
-        "to know whether a warm-up of five steps is short or half of the run.",
+        "How many steps will a run take? Write a function of rows, batch_size and (whole) epochs. You need it to read a curve, "
+        "and to know whether a warm-up of five steps is short or half of the run.",
         _steps,
         "math.ceil rounds up. Each epoch starts with a fresh batch.",
         "import math\n\ndef my_steps(rows, batch_size, epochs):\n    return math.ceil(rows / batch_size) * epochs",
@@ -206,7 +206,7 @@ QUIZ = (
         (
             "the 4-bit base is frozen, a small adapter in full precision is trained",
             "the adapter is frozen, the 4-bit base is trained",
-            "the first layers are frozen, the last ones are trained in 4 bits",
+            "nothing is frozen: the base and the adapter are both trained, in 4 bits",
         ),
         "a",
         "That is why it fits on a laptop: the large part is only read, the part that learns is small.",

@@ -99,8 +99,8 @@ _ = unsloth()  # before everything else that trains: it replaces parts of the ot
 general = Generator(course.base)
 
 # %% [markdown]
-# What the model gets is the **prompt**: a *system* message that sets the scene, and the customer's question. What comes
-# back is the **answer**. We ask as the shop's customers would.
+# What the model gets is the **prompt**: a *system* message that sets the scene, here just two words, and the customer's
+# question. What comes back is the **answer**. We ask as the shop's customers would.
 
 # %% tags=["nbval-ignore-output"]
 rows = taste_rows(course.examples)
@@ -125,7 +125,7 @@ Table({"question": row.question, "answer": row.response} for row in rows[:4])
 
 # %% [markdown]
 # Questions and answers only: for this taste the model must get the rule into its memory. From notebook 01 on the shop's
-# search puts the rule above each question, and the model's task is to apply it.
+# search puts the fitting rule above a customer's message, and the model's task is to apply it.
 #
 # ## Twelve steps of training
 #

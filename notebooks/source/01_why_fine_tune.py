@@ -37,9 +37,9 @@ course = Course()  # on your own material: Course(folder="my-materials") or Cour
 # | **retrieval**: look it up, put it into the prompt | facts that change, large manuals | tone, format | a manual at hand |
 # | **fine-tuning**: train on examples | form, tone, stable policy, refusals | facts that change weekly | training a colleague |
 #
-# Tallgrove's case for fine-tuning: rules that are stable, answers of one form, firm refusals, and a model
-# small enough to run on the shop's own machine, where no customer's message leaves the house. An order's state changes
-# by the hour: it comes in the prompt (REQ-S08), never from training.
+# Tallgrove uses two of them. Retrieval brings the facts: the shop's search puts the fitting rule, or the state of an order
+# (REQ-S08), into the prompt. Fine-tuning teaches the rest: answers of one form, firm refusals, when to call a colleague. That
+# makes do with a model small enough for the shop's own machine, where no customer's message leaves the house.
 #
 # ## Requirements first
 
@@ -67,9 +67,9 @@ for r in ranked:
 # **The rule line.** Above a customer's message stands one line in square brackets: what the shop's search has found, as in
 # `[Rule: items can be returned within 45 days of delivery]`, `[Order TG-48213: packed, leaves on 14 May]`, or
 # `[Rule: none]` when no rule fits. So the model need not know the shop's rules by heart, and a changed rule needs no new
-# training; its task is to apply the rule, to say nothing else, and to know what to do when there is none. A requirement
-# can be posed so that a model may meet it: that is design, not leniency, as long as the measure stays the same. Routing
-# (REQ-S13) is read by a machine and gets one JSON object, nothing else.
+# training; its task is to apply the rule, to say nothing else, and to know what to do when there is none. A task may be
+# posed so that a small model can do it: that is design, not leniency, as long as what is expected stays the same. A message
+# to be *routed* (REQ-S13) has no rule line; its answer is read by a machine and must be one JSON object, nothing else.
 
 # %%
 write_requirement = tasks.write_requirement
@@ -92,8 +92,8 @@ known = cases(course)
 print(nb01.as_yaml(known.get("S01-05") or next(iter(known.values()))))
 
 # %% [markdown]
-# Day 45 is the last day: a boundary, as in any test design. What is expected is not a sentence but a *fact*: the model
-# may word it as it likes.
+# The rule line is part of what is *given*. Day 45 is the last day: a boundary, as in any test design. What is expected
+# is not a sentence but a *fact*: the model may word it as it likes.
 #
 # ## Oracles: who says pass?
 #
@@ -267,8 +267,8 @@ plots.requirement_rates(verdicts)
 # How to read it:
 #
 # - The further left a dot, the redder. Long bars come from few cases, not from a bad model.
-# - Where a requirement is *not* at zero, ask why before you rejoice. A model that says little breaks few prohibitions, and
-#   a guess hits now and then.
+# - Where a requirement is *not* at zero, ask why before you rejoice. The rule stands in the prompt, and copying it out is
+#   sometimes enough; a model that says little breaks few prohibitions; and a guess hits now and then.
 # - The order on the left is by severity: the critical ones stand at the top whatever their rate.
 #
 # And the answers themselves: the lowest-scored failure of each requirement, the most severe first.
@@ -283,13 +283,13 @@ worst(course, "base")
 # wrong? *Fluent, friendly and wrong* is the defect class of language models, and why the verdict comes from an oracle and
 # not from an impression.
 #
-# **Red is good news.** The suite can tell a model that does not know the rules. When a tuned model turns it green, that
-# will mean something.
+# **Red is good news.** The suite can tell a model that does not do what the requirements ask. When a tuned model turns
+# it green, that will mean something.
 
 # %% [markdown]
 # ## Recap
 #
-# - We decided when fine-tuning is the right tool: stable rules, form, tone and refusals, not facts that change.
+# - We decided when fine-tuning is the right tool: form, tone, stable policy and refusals, not facts that change.
 # - We wrote a requirement that can fail, and ranked the requirements by risk.
 # - We turned one into a case, and picked the oracle that judges it.
 # - We can say how much "no failure seen" proves for a number of cases: about 3 / n.

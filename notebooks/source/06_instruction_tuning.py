@@ -61,7 +61,7 @@ print("Without a row:", [requirement for requirement, n in rows_of.items() if n 
 
 # %%
 shown = nb06.first_of(course.examples, "REQ-S01", "REQ-S08", "REQ-S10", "REQ-S12", "REQ-S13")
-Table({"question": row.question, "answer": row.response} for row in shown)
+Table({"message": row.prompt[-1].content, "answer": row.response} for row in shown)
 
 # %% [markdown]
 # **Why the rule line helps.** When the lab was made we first asked the model to learn the shop's rules by heart. On the
@@ -134,9 +134,10 @@ print(f"longest row: {max(len(r.input_ids) for r in rows)} of {SFTSettings().max
 # ## QLoRA: train a little, freeze the rest
 #
 # To change all 135 million parameters, the training would have to keep several numbers beside each of them. **LoRA**
-# (*low-rank adaptation*) leaves the model as it is and puts a small **adapter** beside each large matrix: two thin ones
-# whose product is added to it. Only those are trained. The **Q** stands for *quantised*: the frozen model is held in
-# 4 bits a number (a format called NF4) in place of 16. It is only read, so that little precision is enough.
+# (*low-rank adaptation*) leaves the model as it is and puts a small **adapter** beside its large matrices: two thin
+# ones each, whose product is added to the large one. Only those are trained. The **Q** stands for *quantised*: the
+# frozen model is held in 4 bits a number (a format called NF4) in place of 16. It is only read, so that little
+# precision is enough.
 
 # %%
 lora = SFTSettings().lora
@@ -146,6 +147,10 @@ print(f"rank {lora.rank}: {small:,} numbers are trained beside {frozen:,} frozen
 Table(sizes)
 
 # %% [markdown]
+# A model is a stack of **layers**, and each kind of matrix (*projection*) stands once in each. The lowest 27% of the layers
+# get no adapter (`frozen_share` in `SFTSettings().lora`): the training then need not compute its way down to them, which saves
+# about this share of that work.
+#
 # The **rank** is the width of the thin matrices: how much the adapter can express. The adapter is a file of its own, a few
 # megabytes next to the model's hundreds: like a patch that can be reviewed, versioned and taken back.
 #
@@ -171,6 +176,9 @@ def my_steps(rows, batch_size, epochs):
 steps_of_a_run.check(my_steps)  # steps_of_a_run.hint(), steps_of_a_run.solution()
 
 # %% [markdown]
+# A run of 2.5 epochs stops in the middle of the third: with the 412 rows of the samples and 4 rows a step that is 103 steps
+# an epoch, and 258 in all.
+#
 # ## Four traps that make no noise
 #
 # Each of these has spoiled real trainings, with a loss curve that looked fine. labkit guards against them, and a test holds

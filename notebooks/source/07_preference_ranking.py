@@ -48,7 +48,8 @@ print("\n" + GUIDELINE)
 # The order matters more than the rules. Without it, one labeller punishes the missing apology and the next one the missing
 # next step, and both are right. Facts stand first: a friendly lie must never win.
 #
-# Try it on five pairs with a clear answer before you judge real ones.
+# Try it on five pairs with a clear answer before you judge real ones. The shop's rules here: 3 years of warranty, delivery in
+# 4 working days, gift cards valid for 24 months, returns within 45 days.
 
 # %%
 Table({"pair": name, "customer": asked, "a": a, "b": b} for name, (asked, a, b) in PRACTICE.items())
@@ -67,7 +68,8 @@ ranked.check(my_ranked)  # ranked.hint(), ranked.solution()
 #
 # These are the pairs to judge. Both answers stand on the table; who wrote them stays hidden, because a name makes people
 # kind or strict. The words in square brackets above the question are the *rule line* of notebook 01: a fact is right when
-# it stands there.
+# it stands there. In most pairs the answers differ in style. The last 24 of the samples are requests that must be refused
+# (`[Rule: none]`): there the *decision* comes first, and an answer that helps where it must not has a wrong one.
 
 # %%
 pair = course.pairs[9]
@@ -141,9 +143,10 @@ print(f"{len(differing)} pairs are judged differently")
 Table({"pair": s.pair, "customer": asked[s.pair], "ana": ana[s], "bo": bo[s]} for s in differing)
 
 # %% [markdown]
-# Most of these differ between "better" and "both good": ana sees a difference that counts where bo sees none. That is not a
-# matter of taste but of rule 5, which does not say how small a difference still counts. A team would sharpen the rule, and
-# judge these pairs again.
+# `0` and `1` are the two answers. More than half of these differ between "better" and "both good", mostly because ana sees a
+# difference that counts where bo sees none. That is not a matter of taste but of rule 5, which does not say how small a
+# difference still counts. Two refusals are better for ana and both bad for bo: how much may be wrong with an answer that
+# still wins? A team would sharpen both rules, and judge these pairs again.
 
 # %% [markdown]
 # ## 4. Habits that look like judgements
@@ -165,9 +168,11 @@ from_bo = [event for event in events if event.annotator == "bo"]
 leanings({"ana": careful, "bo": from_bo, "lazy": lazy, "wordy": wordy}, course.pairs)
 
 # %% [markdown]
-# The dashed line is a coin. ana and bo have it inside their intervals on both counts; each biased labeller has it outside on
-# exactly one. (When the better answers *are* longer, for their next step, length may lean for a good reason. Here the pairs
-# were balanced, so one half is what to expect.)
+# The dashed line is a coin. ana and bo have it inside their intervals on both counts; lazy has it far outside for the
+# side, wordy for the length. An interval that misses it by a hair, as wordy's for the side, is most likely chance: of
+# eight 95% intervals at least one misses in a third of all reports. Look for the large lean, and check a small one on
+# new pairs. (When the better answers *are* longer, for their next step, length may lean for a good reason. Here the
+# pairs were balanced, so one half is what to expect.)
 #
 # Agreement sees the habit too, but cannot name it:
 

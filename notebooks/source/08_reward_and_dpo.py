@@ -191,9 +191,10 @@ judged = {name: course.verdicts(name) for name in MODELS}
 plots.before_after(judged)
 
 # %% [markdown]
-# Look at REQ-S15 (next step) and REQ-S16 (apology) first: they are what the rankings were about. Both models answered **the same
-# cases**, so the honest comparison is *paired*: only cases that one model passes and the other does not carry information.
-# The p-value says how often a difference like this would come about by luck if both were equally good.
+# Look at REQ-S15 (next step) and REQ-S16 (apology) first: they are what most rankings were about (some were about
+# refusals). Both models answered **the same cases**, so the honest comparison is *paired*: only cases that one model
+# passes and the other does not carry information. The p-value says how often a difference like this would come about by
+# luck if both were equally good.
 
 
 # %% tags=["nbval-ignore-output"]

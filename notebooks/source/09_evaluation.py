@@ -63,7 +63,7 @@ matrix.plot()
 # %% [markdown]
 # Read it like a coverage report:
 #
-# - `facts` is sharp where it should be: it rejects nearly every shifted number, and no right answer in other words.
+# - `facts` is sharp where it should be: it rejects every shifted number, and no right answer in other words.
 # - `facts` is blind to a **negation**. "You can *not* return it within 45 days" states the 45 days.
 # - `equals_json` kills everything, but only because a routing answer has one right form.
 # - No single oracle is enough, and that is fine: they are meant to be combined. The gaps in *whole case* are not fine.
@@ -72,7 +72,7 @@ matrix.plot()
 # ## 2. The warning example: similarity
 #
 # The last column holds no oracle but what many dashboards show: how similar the answer is to a reference text. Look at its
-# first two rows. It stops a good part of the right answers, because they use other words, and lets shifted numbers pass,
+# first two rows. It stops most of the right answers, because they use other words, and lets shifted numbers pass,
 # because one digit changes hardly anything.
 
 # %%
@@ -111,7 +111,7 @@ no_denial.check(my_no_denial)  # no_denial.hint(), no_denial.solution()
 # %% [markdown]
 # Does it close the gap in the suite? Add it to the cases of the requirements that promise something, and measure again, on
 # the mutants **and** on the right answers. A pattern that was written for ten sentences will not fit all others: the first
-# row tells you its price.
+# line shows which share it catches, the second its price in right answers, if there is one.
 
 # %%
 patterns = answer_or_reference(my_no_denial, nb09.REFERENCE_DENIALS)
@@ -133,9 +133,9 @@ for kind in ("unsupported_sentence", "pii_leak", "another right answer"):
     print(f"{kind}: rejected {matrix.rate('whole case', kind)} before, {stricter.rate('whole case', kind)} now")
 
 # %% [markdown]
-# It finds what nobody saw, and look at the last line for its price: right answers with a word of their own are rejected as
-# well. That is the trade of every oracle. You would give it a longer list, or let it *report* instead of decide. What you
-# would not do is leave the gap unmeasured.
+# It finds what nobody saw, and look at the last line for its price: a few right answers with a word of their own are
+# rejected as well. That is the trade of every oracle. You would give it a longer list, or let it *report* instead of
+# decide. What you would not do is leave the gap unmeasured.
 
 # %% [markdown]
 # ## 4. Three models, one suite
