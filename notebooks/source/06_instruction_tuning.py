@@ -176,8 +176,8 @@ def my_steps(rows, batch_size, epochs):
 steps_of_a_run.check(my_steps)  # steps_of_a_run.hint(), steps_of_a_run.solution()
 
 # %% [markdown]
-# A run of 2.5 epochs stops in the middle of the third: with the 412 rows of the samples and 4 rows a step that is 103 steps
-# an epoch, and 258 in all.
+# On the samples, 426 rows in batches of 4 make 107 steps an epoch: the last one holds two rows. The training below takes
+# three epochs. Compare your function with the number of steps its manifest will state.
 #
 # ## Four traps that make no noise
 #
