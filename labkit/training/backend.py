@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import sys
 from functools import cache
@@ -26,7 +27,7 @@ def unsloth() -> Any:
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path.home() / ".cache" / "labkit" / "unsloth_compiled"))
     keep_freed_memory()
     try:
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(io.StringIO()):
             import unsloth as module
     except ImportError as error:
         raise LabError("training", f"cannot import unsloth ({error})", "run 'make lab', or 'labkit doctor'") from error
@@ -68,7 +69,7 @@ def load_base(model: str | Path, *, four_bit: bool, max_length: int) -> tuple[An
     """
     loader = unsloth().FastLanguageModel
     try:
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(io.StringIO()):
             return loader.from_pretrained(
                 str(model),
                 max_seq_length=max_length,
