@@ -71,7 +71,8 @@ class RankingView:
         from IPython.display import display
 
         self.session.start_timer()
-        view = {"application/vnd.jupyter.widget-view+json": {"model_id": self.widget.model_id}}
+        model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        view = {"application/vnd.jupyter.widget-view+json": model}
         display({**view, "text/plain": "(buttons; they work while the kernel runs)"}, raw=True)
         done, total = self.session.progress
         print(

@@ -78,7 +78,7 @@ def load_base(model: str | Path, *, four_bit: bool, max_length: int) -> tuple[An
                 use_gradient_checkpointing=False,
                 trust_remote_code=False,
             )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         mend = "give the folder of a model, or set LAB_ONLINE=1 to fetch it from the hub"
         raise LabError(f"model {model}", "cannot be loaded", mend) from error
 
