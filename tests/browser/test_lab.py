@@ -80,7 +80,10 @@ class Lab(NamedTuple):
 
     def code(self, name: str) -> list[Any]:
         """The code cells of a notebook as they were last saved."""
-        notebook = nbformat.read(self.folder / f"{name}.ipynb", as_version=4)
+        file = self.folder / f"{name}.ipynb"
+        # The server empties the file before it writes it anew.
+        text = wait_for("the file to be written", lambda: (t := file.read_text()).endswith("}\n") and t, 30)
+        notebook = nbformat.reads(text, as_version=4)
         return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
     def log(self) -> list[Ranking]:
