@@ -10,7 +10,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from labkit.training.adapter import versions
+from labkit.home import versions
 
 
 def arguments(description: str) -> argparse.ArgumentParser:

@@ -179,12 +179,6 @@ class Home:
 
     @staticmethod
     def _entry(stage: str, name: str, used: list[Artefact], made: list[Artefact], settings: dict[str, Any]) -> Entry:
-        versions = {"python": platform.python_version(), "labkit": labkit.__version__}
-        for package in _VERSIONED:
-            try:
-                versions[package] = metadata.version(package)
-            except metadata.PackageNotFoundError:
-                continue
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return Entry(
             stage=stage,
@@ -192,10 +186,21 @@ class Home:
             inputs=used,
             outputs=made,
             parameters=settings,
-            versions=versions,
+            versions=versions(),
             who=_who(),
             when=now,
         )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on: Python, labkit, and the training libraries that are installed."""
+    found = {"python": platform.python_version(), "labkit": labkit.__version__}
+    for package in _VERSIONED:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def _who() -> str:

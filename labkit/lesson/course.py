@@ -105,13 +105,15 @@ class Course:
 
     def records(self, name: str) -> list[RunRecord]:
         """What a model answered to every case of every suite."""
+        return [record for file in self._answered(name) for record in read_strictly(file, RunRecord)]
+
+    def _answered(self, name: str) -> list[Path]:
         model = self.model(name)
-        files = [answers(self.home, model, suite, name) for suite in self.suites.values()]
-        return [record for file in files for record in read_strictly(file, RunRecord)]
+        return [answers(self.home, model, suite, name) for suite in self.suites.values()]
 
     def verdicts(self, name: str, suite: str | None = None) -> list[Verdict]:
         """The judged answers of a model, to one suite or to all."""
-        self.records(name)
+        self._answered(name)
         some = self.suites.values() if suite is None else [self.suites[suite]]
         return [v for s in some for v in verdicts(self.home, s, self.requirements, name)]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from labkit import LabError, __version__
+from labkit import LabError
 from labkit.files import sha256, write_text
 
 
@@ -34,17 +32,6 @@ class Manifest(BaseModel):
     device: str = ""
     versions: dict[str, str] = {}
     weights_sha256: str = ""
-
-
-def versions() -> dict[str, str]:
-    """Versions of what trained the adapter."""
-    found = {"python": platform.python_version(), "labkit": __version__}
-    for name in ("torch", "transformers", "trl", "peft", "unsloth", "bitsandbytes"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def device_name() -> str:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from labkit.training.adapter import Manifest, device_name, save_adapter, versions
+from labkit.home import versions
+from labkit.training.adapter import Manifest, device_name, save_adapter
 from labkit.training.watch import last_checkpoint, read_log
 
 
