@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Severity = Literal["critical", "major", "minor", "info"]
 Role = Literal["system", "user", "assistant", "tool"]
 Technique = Literal["MFT", "INV", "DIR", "boundary", "pairwise", "property", "adversarial", "back-to-back"]
+Tier = Literal["certain", "likely", "review"]
+Place = Literal["prompt", "response", "slices", "provenance", "line"]
 Outcome = Literal["a", "b", "both_good", "both_bad", "skip"]
 
 # Ids travel into file names, JUnit and HTML, so they may not hold path separators, quotes or control characters.
@@ -75,18 +77,36 @@ class Example(Record):
         """What near-duplicate search and splits compare."""
         return question(self.prompt)
 
+    @property
+    def asked(self) -> str:
+        """The last user message whole, context lines included."""
+        return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
+
+    @property
+    def system(self) -> str:
+        """The first system message, or nothing."""
+        return next((m.content for m in self.prompt if m.role == "system"), "")
+
 
 class Finding(Record):
-    """A defect report on a row. Every check of every stage returns these; nothing is dropped without one."""
+    """A defect report on a row. Every check of every stage returns these; nothing is dropped without one.
+
+    ``where`` names the field that the evidence stands in and that ``span`` counts characters of; ``prompt`` is the last
+    user message. ``repair`` holds the proposed new text of a field: to accept a finding means to apply its repair, or
+    to drop the row when there is none. Only findings of the tier ``certain`` may be accepted in bulk.
+    """
 
     id: str
     row_id: str
     check: str
     severity: Severity
+    tier: Tier = "likely"
     message: str
     evidence: str = ""
+    where: Place = "response"
     span: tuple[int, int] | None = None
     suggestion: str = ""
+    repair: dict[Literal["prompt", "response"], str] = Field(default_factory=dict)
     score: float | None = None
     other_row: str | None = None
     status: Literal["open", "accepted", "rejected"] = "open"
@@ -94,14 +114,56 @@ class Finding(Record):
     decided_at: str | None = None
 
 
+class Decision(Record):
+    """One event of the append-only triage log: what somebody decided about a finding.
+
+    A later event on the same finding supersedes an earlier one; ``undo`` opens the finding again.
+    """
+
+    id: str
+    finding: str
+    row_id: str
+    decided_by: str
+    action: Literal["accept", "reject", "fix", "undo"]
+    fix: dict[Literal["prompt", "response"], str] = Field(default_factory=dict)
+    note: str = ""
+    at: str = ""
+
+
+class Planted(Record):
+    """One defect that was put into sample data on purpose, or a look-alike that is none (then a finding is wrong)."""
+
+    row: str
+    kind: str
+    sub: str = ""
+    severity: Severity = "major"
+    where: Place = "response"
+    span: tuple[int, int] | None = None
+    evidence: str = ""
+    other_row: str | None = None
+    triage: Literal["drop", "repair", "mask", "review", "keep"] = "drop"
+    lookalike: bool = False
+    half: Literal["dev", "test"]
+    made: Literal["rule", "hand"] = "hand"
+    note: str = ""
+
+
 class Label(Record):
-    """What one annotator said of one row, under which version of the guideline."""
+    """What one annotator said of one row, under which version of the guideline.
+
+    In a log a later event supersedes an earlier one by naming its id; ``undo`` withdraws that label without a new one.
+    """
 
     row_id: str
     annotator: str
     guideline: str
     value: str
     seconds: float | None = None
+    id: str | None = None
+    note: str = ""
+    at: str = ""
+    supersedes: str | None = None
+    undo: bool = False
 
 
 class Answer(Record):
@@ -233,5 +295,5 @@ class Feedback(Record):
 
 CONTRACTS: dict[str, type[Record]] = {
     c.__name__.lower(): c
-    for c in (Example, Finding, Label, Pair, Ranking, Requirement, Case, RunRecord, Verdict, Feedback)
+    for c in (Example, Finding, Decision, Planted, Label, Pair, Ranking, Requirement, Case, RunRecord, Verdict, Feedback)
 }

@@ -49,9 +49,10 @@ def sft(
     name: Annotated[str, typer.Option(help="Name of the result in the home.")] = "sft",
 ) -> int:
     """Fine-tune on a JSON Lines file with QLoRA. Stopped half-way, the same command goes on where it was."""
+    from labkit.formats import read_rows
     from labkit.home import Home
     from labkit.training.settings import SFTSettings
-    from labkit.training.step import fine_tune, read_examples
+    from labkit.training.step import fine_tune
 
     settings = _settings(
         SFTSettings,
@@ -61,7 +62,7 @@ def sft(
         max_length=max_length,
         seed=seed,
     )
-    _, findings = read_examples(data)  # bad input is told before the model is loaded
+    _, findings = read_rows(data)  # bad input is told before the model is loaded
     trained = fine_tune(Home(home), data, settings, base, name)
     _report(trained)
     return 1 if findings else 0

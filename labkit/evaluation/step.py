@@ -10,6 +10,7 @@ from labkit.evaluation.suite import Suite
 from labkit.files import read_strictly
 from labkit.home import Home
 from labkit.records import Requirement, RunRecord, Verdict
+from labkit.training.backend import release_memory
 from labkit.training.step import model_id
 
 
@@ -31,6 +32,7 @@ def answers(home: Home, model: str | Path, suite: Suite, name: str, max_new_toke
 
     def work(scratch: Path) -> None:
         run_suite(Generator(model, max_new_tokens), suite, scratch / file, name)
+        release_memory()
 
     inside = Path(model).resolve().is_relative_to(home.path)
     return home.run(

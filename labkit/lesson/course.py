@@ -14,13 +14,14 @@ from labkit.coverage.split import overlap
 from labkit.evaluation.step import answers, verdicts
 from labkit.evaluation.suite import Suite, load, load_requirements
 from labkit.files import read_strictly, write_text
+from labkit.formats import read_rows
 from labkit.home import Home
 from labkit.preference.pairs import Preferences
 from labkit.preference.step import align, preferences, reward_model
 from labkit.records import Example, Pair, RunRecord, Verdict, question
 from labkit.release import gate, junit, report, traceability
 from labkit.training.settings import DPOSettings, RewardSettings, SFTSettings
-from labkit.training.step import Trained, fine_tune, read_examples
+from labkit.training.step import Trained, fine_tune
 
 MODELS = ("base", "sft", "dpo")
 
@@ -66,7 +67,7 @@ class Course:
     @cached_property
     def examples(self) -> list[Example]:
         """The training rows that can be read."""
-        return read_examples(self.data)[0]
+        return read_rows(self.data)[0]
 
     @cached_property
     def pairs(self) -> list[Pair]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from labkit import samples
 from labkit.coverage.split import overlap
+from labkit.formats import read_rows
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.records import Example
-from labkit.training.step import read_examples
 
 TASTE_REQUIREMENT = "REQ-S01"
 REFERENCE_QUESTION = "My parents already own this waffle iron. By what date must the spare one leave my kitchen?"
@@ -50,7 +50,7 @@ def fair(question: str) -> str:
         return "Write the whole question, as a customer would"
     if any(number in question.lower() for number in ("45", "forty-five", "forty five")):
         return "The question already holds the answer: whoever repeats it passes"
-    trained = [e.question for e in read_examples(samples.path("support/train.jsonl"))[0]]
+    trained = [e.question for e in read_rows(samples.path("support/train.jsonl"))[0]]
     twins = overlap(trained, [question])
     if twins:
         return f"This is nearly a row it learns from ('{trained[twins[0].a]}'): remembering would be enough to pass"

@@ -30,38 +30,33 @@ def tour(course: Course, say: Callable[[str], None] = print) -> Decision:
         yield
         say(f"      {time.monotonic() - begun:.0f} s")
 
+    def answers(number: int, model: str, who: str) -> None:
+        with step(number, f"The {who} model answers the suite"):
+            for name in course.suites:
+                found = course.verdicts(model, name)
+                say(f"      {name}: {wilson(sum(v.passed for v in found), len(found))}")
+
     cases = sum(len(suite.cases) for suite in course.suites.values())
     with step(1, f"Requirements and suite: {len(course.requirements)} requirements, {cases} held-out cases"):
         say(f"      {course.independence().sentence}")
-    with step(2, "The base model answers the suite"):
-        for name in course.suites:
-            say(f"      {name}: {wilson(*_count(course, 'base', name))}")
+    answers(2, "base", "base")
     with step(3, f"Fine-tuning with QLoRA on {len(course.examples)} rows"):
         made = course.sft().manifest
         say(f"      loss {made.first_loss:.2f} -> {made.last_loss:.2f} in {made.steps} steps on {made.device}")
-    with step(4, "The fine-tuned model answers the suite"):
-        for name in course.suites:
-            say(f"      {name}: {wilson(*_count(course, 'sft', name))}")
+    answers(4, "sft", "fine-tuned")
     with step(5, "Reward model and DPO from the rankings"):
         rows, _ = course.preferences()
         say(f"      {rows.accounting}")
         say(f"      reward model, held-out pairs ranked right: {reward_accuracy(course)}")
         made = course.dpo().manifest
         say(f"      DPO loss {made.first_loss:.3f} (ln 2 = 0.693) -> {made.last_loss:.3f} in {made.steps} steps")
-    with step(6, "The aligned model answers the suite"):
-        for name in course.suites:
-            say(f"      {name}: {wilson(*_count(course, 'dpo', name))}")
+    answers(6, "dpo", "aligned")
     with step(7, "Release gate"):
         decision = course.decision()
         say(decision.text())
         say(f"      report: {course.report()}")
     say(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. {' / '.join(MODELS)} are compared in the report.")
     return decision
-
-
-def _count(course: Course, model: str, suite: str) -> tuple[int, int]:
-    found = course.verdicts(model, suite)
-    return sum(v.passed for v in found), len(found)
 
 
 def reward_accuracy(course: Course) -> str:

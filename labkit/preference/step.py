@@ -11,6 +11,7 @@ from labkit.preference.pairs import Preferences, preference_rows, split
 from labkit.preference.ranking import effective, slot
 from labkit.records import Pair, Ranking
 from labkit.training.adapter import merge
+from labkit.training.backend import release_memory
 from labkit.training.base_model import embedded_model
 from labkit.training.settings import DPOSettings, RewardSettings
 from labkit.training.step import Trained, model_id
@@ -76,7 +77,9 @@ def align(
         out = scratch / "dpo"
         out.mkdir(exist_ok=True)
         train_dpo(rows.dpo, sft.adapter, out, settings, base)
+        release_memory()
         merge(base, out / "adapter", out / "merged")
+        release_memory()
 
     parameters = {"settings": settings.model_dump(mode="json"), "base": model_id(base), "rows": _digest(rows)}
     inputs = [sft.folder, home / "preference" / "used.jsonl"]
@@ -93,6 +96,7 @@ def reward_model(home: Home, sft: Trained, rows: Preferences, settings: RewardSe
         out = scratch / "reward"
         out.mkdir(exist_ok=True)
         train_reward(rows.dpo, out, settings, sft.merged)
+        release_memory()
 
     parameters = {"settings": settings.model_dump(mode="json"), "rows": _digest(rows)}
     inputs = [sft.folder, home / "preference" / "used.jsonl"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import os
 import sys
@@ -46,6 +47,17 @@ def keep_freed_memory() -> None:
         m_trim_threshold, m_mmap_threshold = -1, -3  # names and numbers: malloc.h
         libc.mallopt(m_mmap_threshold, 1 << 30)
         libc.mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+def release_memory() -> None:
+    """Give a finished stage's model back to the system, so that the next stage does not stand on top of it.
+
+    Trainers hold reference cycles, so their models live on until the collector runs; and after
+    :func:`keep_freed_memory` glibc trims nothing of its own accord.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def compute_dtype() -> Any:

@@ -118,7 +118,9 @@ class DPOSettings(TrainerSettings):
 
     learning_rate: float = Field(2e-4, gt=0)
     epochs: float = Field(1.5, gt=0)
-    batch_size: int = Field(4, ge=1)
+    # Two pairs are four answers with all their logits: a batch of four would need a gigabyte more for the same step.
+    batch_size: int = Field(2, ge=1)
+    accumulation: int = Field(2, ge=1)
     beta: float = Field(0.1, gt=0)
     loss: Literal["sigmoid", "robust", "ipo"] = "sigmoid"
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)

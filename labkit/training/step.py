@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from labkit.files import read_jsonl, sha256, write_jsonl
+from labkit.formats import read_rows
 from labkit.home import Home
-from labkit.records import Example, Finding
+from labkit.records import Finding
 from labkit.training.adapter import Manifest, merge, read_manifest
+from labkit.training.backend import release_memory
 from labkit.training.base_model import embedded_model
 from labkit.training.settings import SFTSettings
 from labkit.training.watch import read_log
@@ -68,21 +70,16 @@ def fine_tune(
 
         out = scratch / name
         out.mkdir(exist_ok=True)
-        examples, findings = read_examples(data)
+        examples, findings = read_rows(data)
         train_sft(examples, out, settings, base)
         dropped, _ = read_jsonl(out / "dropped.jsonl", Finding)
         write_jsonl(out / "dropped.jsonl", [*findings, *dropped])
+        release_memory()
         merge(base, out / "adapter", out / "merged")
+        release_memory()
 
     parameters = {"settings": settings.model_dump(mode="json"), "base": model_id(base)}
     return Trained(home.run("training", name, work, outputs=[name], inputs=[data], parameters=parameters))
-
-
-def read_examples(data: str | Path) -> tuple[list[Example], list[Finding]]:
-    """Read training rows in any format the lab knows; see :mod:`labkit.formats`."""
-    from labkit.formats import read_rows
-
-    return read_rows(data)
 
 
 def model_id(base: str | Path) -> str:

@@ -10,8 +10,8 @@ from labkit import LabError, samples
 from labkit.evaluation.kill_matrix import CASE, RIGHT, SIMILARITY, Sample, kill_matrix, right_answers
 from labkit.evaluation.mutants import MUTATORS
 from labkit.evaluation.suite import load
+from labkit.formats import read_rows
 from labkit.records import Case, Example, Message
-from labkit.training.step import read_examples
 
 RUG = "You can return the rug within 45 days of delivery."
 HOSE = "There are 45 days for the hose, counted from delivery."
@@ -118,7 +118,7 @@ def test_nothing_to_spoil_is_an_error() -> None:
 
 def test_on_the_samples_facts_are_sharp_and_similarity_is_not() -> None:
     suite = load(samples.path("support/suites/support.yaml"))
-    rows, _ = read_examples(samples.path("support/train.jsonl"))
+    rows, _ = read_rows(samples.path("support/train.jsonl"))
     found = right_answers(suite.cases, rows, per_requirement=4)
     assert {s.requirement for s in found} == {c.requirement for c in suite.cases}
     matrix = kill_matrix(found)

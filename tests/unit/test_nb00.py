@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from labkit import samples
+from labkit.formats import read_rows
 from labkit.lesson.exercises import ____, exercises
 from labkit.lesson.nb00 import QUIZ, REFERENCE_PLACES, REFERENCE_QUESTION, taste_rows
 from labkit.records import Example, Message
-from labkit.training.step import read_examples
 
 TASKS = exercises("00")
-ROWS = read_examples(samples.path("support/train.jsonl"))[0]
+ROWS = read_rows(samples.path("support/train.jsonl"))[0]
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,9 @@ def test_wrong_answers_name_the_mistake(task, wrong, said):
 
 
 def test_a_case_that_repeats_a_training_row_is_refused():
-    from labkit.training.step import read_examples
+    from labkit.formats import read_rows
 
-    row = next(e for e in read_examples(samples.path("support/train.jsonl"))[0] if "REQ-S05" in e.requirements)
+    row = next(e for e in read_rows(samples.path("support/train.jsonl"))[0] if "REQ-S05" in e.requirements)
     twin = CASE.replace(
         "The hinge of my folding table broke after a good year. Do you still put that right?", row.question
     )

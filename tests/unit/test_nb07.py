@@ -6,7 +6,7 @@ import pytest
 
 from labkit import samples
 from labkit.files import read_strictly
-from labkit.lesson.exercises import ____, exercises
+from labkit.lesson.exercises import exercises
 from labkit.lesson.nb07 import PRACTICE, QUIZ, biased_labeller, cost, leanings
 from labkit.preference.agreement import cohen_kappa, judgements, length_bias, position_bias
 from labkit.preference.ranking import effective
@@ -14,20 +14,6 @@ from labkit.records import Pair, Ranking
 
 BOOK = exercises("07")
 RIGHT = {"blanket": "b", "ladder": "b", "teapot": "b", "voucher": "a", "hose": "both_bad"}
-
-
-def solved(name: str) -> object:
-    """What the printed solution defines."""
-    scope: dict[str, object] = {}
-    exec(BOOK[name]._solution, scope)
-    return scope[f"my_{name}"]
-
-
-@pytest.mark.parametrize("name", list(BOOK))
-def test_stubs_are_not_attempted_and_solutions_pass(name: str) -> None:
-    assert BOOK[name].check(____).status == "not attempted"
-    assert BOOK[name].check(lambda *_: ____).status in ("not attempted", "not yet")
-    assert BOOK[name].check(solved(name)).status == "passed"
 
 
 @pytest.mark.parametrize(

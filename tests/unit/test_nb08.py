@@ -6,26 +6,13 @@ import math
 
 import pytest
 
-from labkit.lesson.exercises import ____, exercises
+from labkit.lesson.exercises import exercises
 from labkit.lesson.nb08 import QUIZ, RUNS, closest, numbers, paired, practice_log
 from labkit.preference.health import judge_run
 from labkit.records import Verdict
 
 BOOK = exercises("08")
 RIGHT = {"oak": "healthy", "elm": "failed", "ash": "failed", "fir": "failed"}
-
-
-def solved(name: str) -> object:
-    """What the printed solution defines."""
-    scope: dict[str, object] = {}
-    exec(BOOK[name]._solution, scope)
-    return scope[f"my_{name}"]
-
-
-@pytest.mark.parametrize("name", list(BOOK))
-def test_stubs_are_not_attempted_and_solutions_pass(name: str) -> None:
-    assert BOOK[name].check(____).status == "not attempted"
-    assert BOOK[name].check(solved(name)).status == "passed"
 
 
 @pytest.mark.parametrize(
