@@ -1,6 +1,7 @@
 """Does the lab's path make a model learn? Base, SFT and DPO on held-out cases, with intervals.
 
 ``python -m benchmarks.learning``              the lab's own support samples
+``python -m benchmarks.learning --on fresh``   the same models on cases written after everything was frozen
 ``python -m benchmarks.learning --on bitext``  routing of support requests that nobody here wrote (base and SFT)
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import arguments, finish
+from labkit import samples
 from labkit.coverage.split import grouped_split, overlap
 from labkit.curation.near_duplicates import clusters
 from labkit.evaluation.judge import rates
@@ -20,7 +22,7 @@ from labkit.evaluation.step import answers, verdicts
 from labkit.evaluation.suite import Suite, load
 from labkit.files import write_jsonl, write_text
 from labkit.home import Home
-from labkit.records import Example, Message, Provenance, Requirement
+from labkit.records import Example, Message, Provenance, Requirement, question
 from labkit.stats import Rate, wilson
 from labkit.training.base_model import embedded_model
 from labkit.training.step import Trained, fine_tune
@@ -107,20 +109,45 @@ def run_support(home: Home) -> dict[str, Rate]:
     for name in MODELS:
         judged = course.verdicts(name, "support")
         found[name] = overall(judged)
-        print(f"\n{name}, by requirement:")
-        for requirement, rate in rates(judged).items():
-            print(f"  {requirement}  {rate}")
+        _by_requirement(name, judged)
     return found
 
 
+def run_fresh(home: Home) -> dict[str, Rate]:
+    """Base, SFT and DPO on cases that nobody looked at while the lab was built."""
+    from labkit.lesson.course import MODELS, Course
+
+    course = Course(home.path)
+    suite = load(samples.path("support/fresh.yaml"), course.requirements)
+    crossing = overlap([e.question for e in course.examples], [question(c.given) for c in suite.cases])
+    if crossing:
+        raise SystemExit(f"{len(crossing)} fresh cases are near-duplicates of training rows")
+    found = {}
+    for name in MODELS:
+        answers(home, course.model(name), suite, name)
+        judged = verdicts(home, suite, course.requirements, name)
+        found[name] = overall(judged)
+        _by_requirement(name, judged)
+    return found
+
+
+def _by_requirement(name: str, judged: list[Any]) -> None:
+    print(f"\n{name}, by requirement:")
+    for requirement, rate in rates(judged).items():
+        print(f"  {requirement}  {rate}")
+
+
+RUNS = {"support": run_support, "fresh": run_fresh, "bitext": run_bitext}
+
+
 def main() -> None:
-    """Run one of the two and print its table."""
+    """Run one of them and print its table."""
     parser = arguments("Held-out pass rates of base, SFT and DPO models.")
-    parser.add_argument("--on", choices=["support", "bitext"], default="support")
+    parser.add_argument("--on", choices=list(RUNS), default="support")
     options = parser.parse_args()
     started = time.monotonic()
     home = Home()
-    found = run_bitext(home) if options.on == "bitext" else run_support(home)
+    found = RUNS[options.on](home)
     print(f"\n{'model':8} passed on held-out cases of '{options.on}'")
     for name, rate in found.items():
         print(f"{name:8} {rate}")
