@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import reprlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from labkit import LabError
-from labkit.files import explain, lines, malformed
+from labkit.files import Line, explain, malformed
 from labkit.records import Example, Finding, Message, Pair, Provenance
+from labkit.tables import records
 
 Row = dict[str, Any]
 _SPEAKERS = {
@@ -21,6 +25,15 @@ _SPEAKERS = {
     "system": "system",
     "tool": "tool",
 }
+# What other tools call the two halves of a row, and what goes with the question. The first name that a row has counts.
+_QUESTION = ("instruction", "prompt", "question", "query", "user", "input")
+_ANSWER = ("response", "output", "completion", "answer", "reply", "assistant", "target")
+_EXTRA = ("input", "context")
+_LAB = {"id", "prompt", "response"}
+_CONSENT = ("given", "not_required", "unknown", "withdrawn")
+_LONGEST_SLICE = 60
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,119}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def detect(row: Any) -> str | None:
@@ -28,7 +41,7 @@ def detect(row: Any) -> str | None:
     if not isinstance(row, dict):
         return None
     keys = set(row)
-    if {"id", "prompt", "response"} <= keys:
+    if keys >= _LAB and isinstance(row["prompt"], list):
         return "labkit"
     if "messages" in keys:
         return "openai"
@@ -38,7 +51,12 @@ def detect(row: Any) -> str | None:
         return "alpaca"
     if {"prompt", "completion"} <= keys:
         return "prompt_completion"
-    return None
+    question = _first(row, _QUESTION)
+    return "pair" if question and _first(row, _ANSWER) else None
+
+
+def _first(row: Row, names: Sequence[str]) -> str | None:
+    return next((name for name in names if name in row), None)
 
 
 def _text(value: Any, field: str) -> str:
@@ -54,7 +72,7 @@ def _turns(entries: Any, role: str, content: str) -> list[Message]:
     for entry in entries:
         speaker = _text(entry.get(role), role)
         if speaker not in _SPEAKERS:
-            raise ValueError(f"{role} {speaker!r} is none of {', '.join(_SPEAKERS)}")
+            raise ValueError(f"{role} {speaker[:40]!r} is none of {', '.join(_SPEAKERS)}")
         turns.append(Message(role=_SPEAKERS[speaker], content=_text(entry.get(content), content)))
     return turns
 
@@ -73,16 +91,20 @@ def _sharegpt(row: Row) -> tuple[list[Message], str]:
     return _split(_turns(row["conversations"], "from", "value"))
 
 
-def _alpaca(row: Row) -> tuple[list[Message], str]:
-    question = _text(row["instruction"], "instruction")
-    extra = _text(row.get("input") or "", "input")
+def _pair(row: Row) -> tuple[list[Message], str]:
+    question, answer = (_first(row, names) for names in (_QUESTION, _ANSWER))
+    assert question and answer  # what detect() saw
+    more = next((name for name in _EXTRA if name != question and row.get(name)), None)
+    extra = f"\n\n{_text(row[more], more)}" if more else ""
     system = [Message(role="system", content=_text(row["system"], "system"))] if row.get("system") else []
-    user = Message(role="user", content=f"{question}\n\n{extra}" if extra else question)
-    return [*system, user], _text(row.get("output", row.get("response")), "output")
+    user = Message(role="user", content=_text(row[question], question) + extra)
+    return [*system, user], _text(row[answer], answer)
 
 
 def _prompt_completion(row: Row) -> tuple[list[Message], str]:
     prompt, completion = row["prompt"], row["completion"]
+    if isinstance(prompt, str) and isinstance(completion, str):
+        return _pair(row)
     turns = [Message(role="user", content=prompt)] if isinstance(prompt, str) else _turns(prompt, "role", "content")
     if isinstance(completion, str):
         return turns, completion
@@ -92,59 +114,116 @@ def _prompt_completion(row: Row) -> tuple[list[Message], str]:
 _READERS: dict[str, Callable[[Row], tuple[list[Message], str]]] = {
     "openai": _openai,
     "sharegpt": _sharegpt,
-    "alpaca": _alpaca,
+    "alpaca": _pair,
     "prompt_completion": _prompt_completion,
+    "pair": _pair,
 }
 
 
 def read_rows(path: str | Path) -> tuple[list[Example], list[Finding]]:
-    """Read a JSON Lines file of training rows; the format is told row by row.
+    """Read a file of training rows; its form and the format of each row are told by their content.
 
     Args:
-        path: lab examples, OpenAI ``messages``, ShareGPT ``conversations``, Alpaca or prompt/completion rows.
+        path: JSON Lines, a JSON array, CSV, TSV or Parquet, of lab examples, OpenAI ``messages``, ShareGPT
+            ``conversations``, Alpaca, prompt/completion or question/answer rows.
 
     Returns:
-        The good rows in file order, and one critical finding for each line that cannot be used. A repeated id is
-        a finding too: every later stage finds rows by id.
+        The good rows in file order, and one critical finding for each record that cannot be used. A repeated id is
+        a finding too: every later stage finds rows by id. Halves of characters that no file can hold (lone
+        surrogates) become U+FFFD, which the curation's check for text noise reports.
 
     Raises:
-        LabError: the file cannot be read, or no row of it is in a known format.
+        LabError: the file cannot be read, or no row of it is in a known format; the message names the fields found.
     """
     path = Path(path)
     examples: list[Example] = []
     findings: list[Finding] = []
     seen: set[str] = set()
-    for line in lines(path):
+    unit, found = records(path)
+    read = list(found)
+    ours = any(detect(line.value) == "labkit" for line in read)
+    for line in read:
         problem, mend = line.problem, line.mend
         if problem is None:
-            kind = detect(line.value)
             try:
-                if kind is None:
-                    raise ValueError("the row is in no known format")
-                example = _example(kind, line.value, path, line.number)
+                example = _example(line.value, path, line.number, ours)
                 if example.id in seen:
                     raise ValueError(f"id {example.id} was used before")
                 seen.add(example.id)
                 examples.append(example)
                 continue
-            except ValidationError as error:
-                problem, mend = explain(error), "see 'labkit schema example'"
-            except ValueError as error:
-                problem, mend = str(error), "see 'labkit schema example' for the fields a row needs"
-        findings.append(malformed(path, line.number, problem, mend))
+            except (ValueError, RecursionError) as error:
+                problem, mend = _why(error), "see 'labkit schema example' for the fields a row needs"
+        findings.append(_unusable(path, unit, line, problem, mend))
     if not examples:
-        what = findings[0].message.split(": ", 1)[1] if findings else "the file is empty"
-        known = "lab examples, OpenAI messages, ShareGPT, Alpaca or prompt/completion"
-        raise LabError(str(path), f"holds no usable row ({what})", f"write one JSON object a line: {known}")
+        what = findings[0].message.removeprefix(f"{path.name} ") if findings else "the file is empty of records"
+        known = "lab examples, OpenAI messages, ShareGPT, Alpaca, prompt/completion or question/answer"
+        raise LabError(str(path), f"holds no usable row ({what})", f"give it rows in one of these formats: {known}")
     return examples, findings
 
 
-def _example(kind: str, row: Row, path: Path, number: int) -> Example:
+def _why(error: Exception) -> str:
+    return explain(error) if isinstance(error, ValidationError) else str(error)
+
+
+def _unusable(path: Path, unit: str, line: Line, problem: str, mend: str) -> Finding:
+    """The finding for a record that is no row. It is certain: no later stage can read the record either."""
+    finding = malformed(path, line.number, problem, mend)
+    finding.tier, finding.where = "certain", "line"
+    finding.message = _whole(f"{path.name} {unit} {line.number}: {problem}")
+    finding.evidence = _whole(reprlib.repr(line.value)) if line.value is not None else ""
+    return finding
+
+
+def _whole(text: str) -> str:
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _example(value: Any, path: Path, number: int, ours: bool = False) -> Example:
+    kind = detect(value)
+    if ours and kind in (None, "pair") and isinstance(value, dict) and len(_LAB & set(value)) > 1:
+        kind = "labkit"  # in a file of lab rows it is a damaged one, not a row of another tool
+    if kind is None:
+        fields = ", ".join(str(key)[:40] for key in list(value)[:12]) if isinstance(value, dict) else "none"
+        raise ValueError(f"the row is in no known format (its fields: {fields})")
+    example = _converted(kind, value, path, number)
+    try:
+        example.model_dump_json()
+    except ValueError:  # a lone surrogate, which no file can hold
+        text = _whole(json.dumps(value, ensure_ascii=False, default=str))
+        example = _converted(kind, json.loads(text), path, number)
+    return example
+
+
+def _converted(kind: str, row: Row, path: Path, number: int) -> Example:
     if kind == "labkit":
         return Example.model_validate(row)
     prompt, response = _READERS[kind](row)
-    identity = row["id"] if isinstance(row.get("id"), str) else f"{kind}-{number}"
-    return Example(id=identity, domain="own", prompt=prompt, response=response, provenance=Provenance(source=path.name))
+    given = str(row.get("id", ""))
+    return Example(
+        id=given if _ID.fullmatch(given) else f"{kind}-{number}",
+        domain="own",
+        prompt=prompt,
+        response=response,
+        slices=_slices(row),
+        provenance=_provenance(row, path),
+    )
+
+
+def _provenance(row: Row, path: Path) -> Provenance:
+    given = {"licence": row.get("license"), **row}
+    names = ("source", "owner", "licence", "collected_at")
+    known: dict[str, Any] = {name: given[name] for name in names if isinstance(given.get(name), str)}
+    known["source"] = known.get("source") or path.name
+    consent = row.get("consent")
+    return Provenance(**known, consent=consent if consent in _CONSENT else "unknown")
+
+
+def _slices(row: Row) -> dict[str, str]:
+    """The other short texts of a row, such as channel or region: what coverage is measured by."""
+    used = {*_QUESTION, *_ANSWER, *_EXTRA, *_LAB, *Provenance.model_fields, "license", "system"}
+    rest = {key: value for key, value in row.items() if key not in used and isinstance(value, str)}
+    return {key: value for key, value in rest.items() if 0 < len(value) <= _LONGEST_SLICE}
 
 
 def to_openai(example: Example) -> Row:
@@ -209,8 +288,8 @@ def from_dataset(dataset: Any, source: str = "dataset") -> list[Example]:
     """
     examples = []
     for number, row in enumerate(dataset, 1):
-        kind = detect(row)
-        if kind is None:
-            raise LabError(f"{source} row {number}", "is in no known format", "use messages or prompt/completion")
-        examples.append(_example(kind, dict(row), Path(source), number))
+        try:
+            examples.append(_example(dict(row), Path(source), number))
+        except ValueError as error:
+            raise LabError(f"{source} row {number}", _why(error), "use messages or prompt/completion") from error
     return examples

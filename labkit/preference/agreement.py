@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import numpy as np
-from pydantic import BaseModel
-
-from labkit import LabError
+from labkit.labelling.agreement import Kappa as Kappa
+from labkit.labelling.agreement import cohen_kappa as cohen_kappa
 from labkit.preference.ranking import AGAIN, Slot, better, effective, slot
 from labkit.records import Pair, Ranking
 from labkit.stats import Rate, wilson
-
-
-class Kappa(BaseModel):
-    """Cohen's kappa with a bootstrap interval. None where both gave one single answer: chance explains all of it."""
-
-    n: int
-    agreed: float
-    kappa: float | None
-    low: float | None
-    high: float | None
-
-    def __str__(self) -> str:
-        head = f"{self.agreed:.0%} of {self.n} agreed"
-        if self.kappa is None:
-            return f"{head}, kappa undefined: both always gave the same one answer"
-        return f"{head}, kappa {self.kappa:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def judgements(rankings: Iterable[Ranking], annotator: str) -> dict[Slot, str]:
@@ -37,47 +18,6 @@ def judgements(rankings: Iterable[Ranking], annotator: str) -> dict[Slot, str]:
     """
     mine = effective(r for r in rankings if r.annotator == annotator)
     return {slot(r): str(choice) for r in mine if (choice := better(r)) is not None}
-
-
-def cohen_kappa(
-    a: Mapping[Any, Hashable], b: Mapping[Any, Hashable], confidence: float = 0.95, draws: int = 2000, seed: int = 0
-) -> Kappa:
-    """Agreement of two annotators beyond chance, over what both judged.
-
-    Args:
-        a: judgement by item, as :func:`judgements` gives them (never raw clicks: sides differ between annotators).
-        b: the same of the other annotator.
-        confidence: of the percentile bootstrap interval.
-        draws: bootstrap samples.
-        seed: of the bootstrap.
-
-    Raises:
-        LabError: there is no item that both judged.
-    """
-    shared = [item for item in a if item in b]
-    if not shared:
-        raise LabError("agreement", "there is no pair that both annotators judged", "let both rank the same pairs")
-    values = {value: i for i, value in enumerate(sorted({*a.values(), *b.values()}, key=str))}
-    table = np.zeros((len(values), len(values)))
-    for item in shared:
-        table[values[a[item]], values[b[item]]] += 1
-    n, kappa = len(shared), float(_kappa(table[None])[0])
-    agreed = float(np.trace(table) / n)
-    if np.isnan(kappa):
-        return Kappa(n=n, agreed=agreed, kappa=None, low=None, high=None)
-    # Drawing n items with replacement is drawing one multinomial table: no loop over items.
-    samples = np.random.default_rng(seed).multinomial(n, table.ravel() / n, size=draws).reshape(draws, *table.shape)
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(_kappa(samples), [tail, 1 - tail])
-    return Kappa(n=n, agreed=agreed, kappa=kappa, low=float(low), high=float(high))
-
-
-def _kappa(tables: np.ndarray) -> np.ndarray:
-    share = tables / tables.sum(axis=(1, 2), keepdims=True)
-    observed = np.trace(share, axis1=1, axis2=2)
-    chance = (share.sum(axis=1) * share.sum(axis=2)).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(chance < 1, (observed - chance) / (1 - chance), np.nan)
 
 
 def position_bias(rankings: Iterable[Ranking]) -> Rate:

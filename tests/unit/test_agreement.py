@@ -64,7 +64,7 @@ def test_kappa_is_the_same_again_and_quick():
 def test_only_shared_items_count():
     result = cohen_kappa({1: "a", 2: "b", 3: "a"}, {1: "a", 2: "b", 4: "b"})
     assert (result.n, result.kappa) == (2, 1)
-    with pytest.raises(LabError, match="no pair that both"):
+    with pytest.raises(LabError, match="no item that both"):
         cohen_kappa({1: "a"}, {2: "a"})
 
 
