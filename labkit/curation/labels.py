@@ -23,9 +23,9 @@ from labkit.records import Example, Tier
 # --- wrong_label ------------------------------------------------------------------------------------------------------
 
 FEWEST, MOST_VALUES = 40, 25  # rows that make a label learnable; distinct values up to which a key is a label
-LOW, HIGH = 0.15, 0.5  # probability of the given label at most, of another at least
+LOW, HIGH = 0.15, 0.35  # probability of the given label at most, of another at least
 REVIEWED = 0.05  # share of the rows worth a look, where the labels can be told from the texts
-_SKILL = 0.8  # agreement beyond chance from which that share is reached in full
+_SKILL = 0.4  # agreement beyond chance from which that share is reached in full
 _RARE = 3  # rows below which a value is a matter of format
 
 
@@ -62,7 +62,7 @@ def out_of_fold(texts: Sequence[str], labels: Sequence[str], folds: int = 5, see
     vectors = tfidf(texts, shortest=2)
     result = np.zeros((len(given), len(names)))
     for part in range(folds):
-        model = LogisticRegression(C=10, max_iter=1000).fit(vectors[fold != part], given[fold != part])
+        model = LogisticRegression(C=10, max_iter=1000, class_weight="balanced").fit(vectors[fold != part], given[fold != part])
         result[np.ix_(fold == part, model.classes_)] = model.predict_proba(vectors[fold == part])
     return result
 
@@ -105,20 +105,22 @@ def _doubtful(key: str, rows: Sequence[Example], policy: Policy) -> Iterator[tup
     kept, given = [row for row, _ in labelled], np.array([names.index(label) for _, label in labelled])
     chances = out_of_fold([_with_rules(row, policy) for row in kept], [label for _, label in labelled])
     bounds = [binding(read_case(row), policy.decisions).get(key) if policy.decisions else None for row in kept]
-    for i, bound in enumerate(bounds):
-        if bound:
-            chances[i, [name not in bound[0] for name in names]] = 0
+    allowed = np.array([[not bound or name in bound[0] for name in names] for bound in bounds])
+    chances = chances * allowed / (chances * allowed).sum(axis=1, keepdims=True).clip(1e-9)
     own, best = chances[np.arange(len(given)), given], chances.argmax(axis=1)
-    most = round(REVIEWED * len(kept) * min(1.0, _skill(given, best) / _SKILL))
+    open_ = np.flatnonzero((allowed.sum(axis=1) > 1) & allowed[np.arange(len(given)), given])
+    if len(open_) < FEWEST:
+        return
+    most = round(REVIEWED * len(open_) * min(1.0, _skill(given[open_], best[open_]) / _SKILL))
     ratio = np.log(chances.max(axis=1) + 1e-9) - np.log(own + 1e-9)
-    for i in np.argsort(-ratio, kind="stable")[:most]:
-        free = not bounds[i] or len(bounds[i][0] & set(names)) > 1
-        if own[i] <= LOW and chances[i, best[i]] >= HIGH and free:
+    right = float(np.mean(best[open_] == given[open_]))
+    for i in open_[np.argsort(-ratio[open_], kind="stable")][:most]:
+        if own[i] <= LOW and chances[i, best[i]] >= HIGH:
             value = (fields(kept[i].response) or {})[key]
             yield float(ratio[i]), Hit(
                 kept[i].id,
                 f"{key} {names[given[i]]!r} has probability {own[i]:.2f} here, {names[best[i]]!r} has {chances[i, best[i]]:.2f},"
-                f" by a model of the other rows (which is right on {np.mean(best == given):.0%} of {len(kept)})",
+                f" by a model of the other rows (which is right on {right:.0%} of {len(open_)})",
                 f'"{key}": {json.dumps(value, ensure_ascii=False)}',
                 suggestion=f"read the text again: {names[best[i]]}?",
                 tier="review",

@@ -1,0 +1,1 @@
+"""Governance of training data: personal data, secrets, instructions hidden in rows, licences, consent, cards."""
