@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Protocol, get_args
 
 import plotly.graph_objects as go
 
 from labkit import LabError
-from labkit.curation.outcome import SEVERITIES
-from labkit.curation.score import REVIEW, KindScore
 from labkit.plots.style import BAD, FAINT, GOOD, INK, SOFT, Plot, at_right, label, percent, some, styled
-from labkit.records import Finding
+from labkit.records import Finding, Severity
+from labkit.stats import Rate
 
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _INKS = {"critical": "#D55E00", "major": "#E69F00", "minor": "#56B4E9", "info": "#B8BFC6"}  # Okabe and Ito, and grey
 _BAR, _PAIR = 24, 30  # pixels a check, a kind
+
+
+class Scored(Protocol):
+    """What is known of one kind of defect: ``labkit.curation.score.KindScore``, or any other tuple with these."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def recall(self) -> Rate: ...
+    @property
+    def precision(self) -> Rate: ...
 
 
 def by_check(findings: Iterable[Finding]) -> Plot:
@@ -33,7 +44,9 @@ def by_check(findings: Iterable[Finding]) -> Plot:
     sums = Counter(f.check for f in findings)
     order = sorted(sums, key=lambda check: (-sums[check], check))
     counted = Counter((f.check, f.severity) for f in findings)
-    rows = [{"check": c, "severity": s, "n": counted[c, s]} for c in order for s in SEVERITIES if counted[c, s]]
+    rows: list[dict[str, Any]] = [
+        {"check": c, "severity": s, "n": counted[c, s]} for c in order for s in SEVERITIES if counted[c, s]
+    ]
     figure = go.Figure()
     for severity in SEVERITIES:
         if own := [row for row in rows if row["severity"] == severity]:
@@ -64,7 +77,7 @@ def by_check(findings: Iterable[Finding]) -> Plot:
     return Plot(figure, rows, lines)
 
 
-def detection(kinds: Iterable[KindScore], review: Collection[str] = REVIEW) -> Plot:
+def detection(kinds: Iterable[Scored], review: Collection[str] = ()) -> Plot:
     """Recall (blue) and precision (orange) of each kind with 95% intervals; kinds for review stand last.
 
     A kind of which nothing was planted has no recall, one without findings no precision: that dot is left out.
