@@ -33,14 +33,9 @@ def by_check(findings: Iterable[Finding]) -> Plot:
     """How many findings each check has, by severity; the check with most stands on top.
 
     Args:
-        findings: of one set of rows.
-
-    Raises:
-        LabError: there are none.
+        findings: of one set of rows; without any the figure is empty and says so.
     """
     findings = list(findings)
-    if not findings:
-        raise LabError("by_check", "there are no findings to plot", "run more checks, or be glad")
     sums = Counter(f.check for f in findings)
     order = sorted(sums, key=lambda check: (-sums[check], check))
     counted = Counter((f.check, f.severity) for f in findings)
@@ -65,7 +60,7 @@ def by_check(findings: Iterable[Finding]) -> Plot:
     _key(figure, {severity: _INKS[severity] for severity in used})
     styled(figure, "Findings by check", 128 + _BAR * len(order), barmode="stack")
     figure.update_layout(margin={"l": 190, "r": 60, "t": 84, "b": 44})
-    figure.update_xaxes(range=[0, 1.06 * max(sums.values())])
+    figure.update_xaxes(range=[0, 1.06 * max(sums.values(), default=1)])
     _ticks(figure, [label(check, 24) for check in order])
     tiers = Counter(f.tier for f in findings)
     lines = [
@@ -74,7 +69,7 @@ def by_check(findings: Iterable[Finding]) -> Plot:
         f"By tier: {', '.join(f'{tiers[t]} {t}' for t in ('certain', 'likely', 'review') if tiers[t])}.",
         f"Most: {some([f'{check} ({sums[check]})' for check in order], 3)}.",
     ]
-    return Plot(figure, rows, lines)
+    return Plot(figure, rows, lines if findings else ["No check found anything."])
 
 
 def detection(kinds: Iterable[Scored], review: Collection[str] = ()) -> Plot:

@@ -22,7 +22,10 @@ STAGES = [
     "curation", "labelling", "governance", "coverage", "training", "preference", "evaluation", "release", "feedback",
 ]  # fmt: skip
 TOP = ["lesson", "commands", "cli"]
-HEAVY = {"torch", "transformers", "trl", "peft", "unsloth", "datasets", "bitsandbytes", "accelerate", "tokenizers"}
+HEAVY = {
+    "torch", "transformers", "trl", "peft", "unsloth", "datasets", "bitsandbytes", "accelerate", "tokenizers", "sklearn",
+    "pandas", "pyarrow", "py3langid", "daft",
+}  # fmt: skip
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
