@@ -169,7 +169,7 @@ def _finding(check: Check, hit: Hit, row: Example | None) -> Finding:
         suggestion=hit.suggestion,
         score=hit.score,
         other_row=hit.other,
-        repair=dict(hit.repair),  # type: ignore[arg-type]
+        repair=dict(hit.repair),
     )
 
 

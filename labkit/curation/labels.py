@@ -25,7 +25,7 @@ from labkit.records import Example, Tier
 FEWEST, MOST_VALUES = 40, 25  # rows that make a label learnable; distinct values up to which a key is a label
 LOW, HIGH = 0.15, 0.35  # probability of the given label at most, of another at least
 REVIEWED = 0.05  # share of the rows worth a look, where the labels can be told from the texts
-_SKILL = 0.4  # agreement beyond chance from which that share is reached in full
+ANY, ENOUGH = 0.2, 0.4  # skill of the model below which none is named, and from which that share is reached
 _RARE = 3  # rows below which a value is a matter of format
 
 
@@ -62,12 +62,16 @@ def out_of_fold(texts: Sequence[str], labels: Sequence[str], folds: int = 5, see
     vectors = tfidf(texts, shortest=2)
     result = np.zeros((len(given), len(names)))
     for part in range(folds):
-        model = LogisticRegression(C=10, max_iter=1000, class_weight="balanced").fit(vectors[fold != part], given[fold != part])
+        model = LogisticRegression(C=10, max_iter=1000, class_weight="balanced").fit(
+            vectors[fold != part], given[fold != part]
+        )
         result[np.ix_(fold == part, model.classes_)] = model.predict_proba(vectors[fold == part])
     return result
 
 
-@set_check("wrong_label", stage="curation", severity="major", about="A label in a JSON answer that the text speaks against.")
+@set_check(
+    "wrong_label", stage="curation", severity="major", about="A label in a JSON answer that the text speaks against."
+)
 def wrong_label(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
     """Labels that are unlikely by a model trained on the other rows, the least likely first; one finding a row.
 
@@ -96,7 +100,9 @@ def _plain(value: object) -> str:
 
 
 def _doubtful(key: str, rows: Sequence[Example], policy: Policy) -> Iterator[tuple[float, Hit]]:
-    labelled = [(row, _plain(value)) for row in rows if isinstance(value := (fields(row.response) or {}).get(key), str | bool)]
+    labelled = [
+        (row, _plain(value)) for row in rows if isinstance(value := (fields(row.response) or {}).get(key), str | bool)
+    ]
     counts = Counter(label for _, label in labelled)
     labelled = [(row, label) for row, label in labelled if counts[label] >= _RARE]
     names = sorted({label for _, label in labelled})
@@ -111,20 +117,25 @@ def _doubtful(key: str, rows: Sequence[Example], policy: Policy) -> Iterator[tup
     open_ = np.flatnonzero((allowed.sum(axis=1) > 1) & allowed[np.arange(len(given)), given])
     if len(open_) < FEWEST:
         return
-    most = round(REVIEWED * len(open_) * min(1.0, _skill(given[open_], best[open_]) / _SKILL))
+    skill = _skill(given[open_], best[open_], allowed[open_])
+    most = round(REVIEWED * len(open_) * min(1.0, skill / ENOUGH)) if skill >= ANY else 0
     ratio = np.log(chances.max(axis=1) + 1e-9) - np.log(own + 1e-9)
     right = float(np.mean(best[open_] == given[open_]))
     for i in open_[np.argsort(-ratio[open_], kind="stable")][:most]:
         if own[i] <= LOW and chances[i, best[i]] >= HIGH:
             value = (fields(kept[i].response) or {})[key]
-            yield float(ratio[i]), Hit(
-                kept[i].id,
-                f"{key} {names[given[i]]!r} has probability {own[i]:.2f} here, {names[best[i]]!r} has {chances[i, best[i]]:.2f},"
-                f" by a model of the other rows (which is right on {right:.0%} of {len(open_)})",
-                f'"{key}": {json.dumps(value, ensure_ascii=False)}',
-                suggestion=f"read the text again: {names[best[i]]}?",
-                tier="review",
-                score=float(round(1 - own[i], 4)),
+            yield (
+                float(ratio[i]),
+                Hit(
+                    kept[i].id,
+                    f"{key} {names[given[i]]!r} has probability {own[i]:.2f} here, {names[best[i]]!r}"
+                    f" {chances[i, best[i]]:.2f},"
+                    f" by a model of the other rows (which is right on {right:.0%} of {len(open_)})",
+                    f'"{key}": {json.dumps(value, ensure_ascii=False)}',
+                    suggestion=f"read the text again: {names[best[i]]}?",
+                    tier="review",
+                    score=float(round(1 - own[i], 4)),
+                ),
             )
 
 
@@ -135,12 +146,11 @@ def _with_rules(row: Example, policy: Policy) -> str:
     return " ".join([row.asked, *(f"rule{''.join(filter(str.isalnum, i))}" for i in ids)])
 
 
-def _skill(given: np.ndarray, guess: np.ndarray) -> float:
-    """Agreement of guess and given label beyond chance (Cohen's kappa), at least 0."""
-    size = int(max(given.max(), guess.max())) + 1
-    shares = [np.bincount(x, minlength=size) / len(x) for x in (given, guess)]
-    chance = float(shares[0] @ shares[1])
-    return max(0.0, (float(np.mean(given == guess)) - chance) / max(1e-9, 1 - chance))
+def _skill(given: np.ndarray, guess: np.ndarray, allowed: np.ndarray) -> float:
+    """How much better the guesses are than the most frequent label that each row may have: 0 no better, 1 always right."""
+    counts = np.bincount(given, minlength=allowed.shape[1])
+    plain = float(np.mean((counts * allowed).argmax(axis=1) == given))
+    return (float(np.mean(guess == given)) - plain) / max(1e-9, 1 - plain)
 
 
 # --- format -----------------------------------------------------------------------------------------------------------
@@ -149,7 +159,12 @@ USUAL = 0.8  # share of the rows of a system prompt that makes a form the rule
 _LEAST = 20  # rows of a system prompt that make a rule
 
 
-@set_check("format", stage="curation", severity="major", about="An answer of another form than the others of its system prompt.")
+@set_check(
+    "format",
+    stage="curation",
+    severity="major",
+    about="An answer of another form than the others of its system prompt.",
+)
 def format_check(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
     """Not JSON, other keys, another type, or a value in a spelling that no other row has. The order of keys is free."""
     for group in _by_system(rows):
@@ -166,7 +181,9 @@ def format_check(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
                 if not _explained(row, context):
                     yield _not_json(row, share)
             elif usual and (missing := sorted(keys - set(answer))):
-                yield _form(row, f"the answer lacks {', '.join(missing)}, which {n} of {len(answers)} others have", row.response)
+                yield _form(
+                    row, f"the answer lacks {', '.join(missing)}, which {n} of {len(answers)} others have", row.response
+                )
             elif usual:
                 yield from _deviant(row, answer, keys, usual, f"{n} of {len(answers)}")
 
@@ -178,7 +195,12 @@ def _explained(row: Example, context: Context) -> bool:
 
 
 def _form(
-    row: Example, message: str, evidence: str, tier: Tier = "certain", score: float = 1.0, repair: Mapping[str, Any] | None = None
+    row: Example,
+    message: str,
+    evidence: str,
+    tier: Tier = "certain",
+    score: float = 1.0,
+    repair: Mapping[str, Any] | None = None,
 ) -> Hit:
     mended = {"response": json.dumps(repair, ensure_ascii=False)} if repair else {}
     suggestion = "take the usual form" if mended else "write the answer in the usual form"
@@ -187,7 +209,9 @@ def _form(
 
 def _not_json(row: Example, share: str) -> Hit:
     try:
-        value = ast.literal_eval(row.response.strip()) if len(row.response) < 2000 else None  # literals only, nothing runs
+        value = (
+            ast.literal_eval(row.response.strip()) if len(row.response) < 2000 else None
+        )  # literals only, nothing runs
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         value = None
     literal = value if isinstance(value, dict) and all(isinstance(k, str) for k in value) else None
@@ -202,7 +226,9 @@ def _usual_values(answers: Sequence[Mapping[str, Any]], keys: frozenset[str]) ->
     """By key: the values that occur often, with their counts, of the usual type; none where the key is no label."""
     found: dict[str, Counter[Any]] = {}
     for key in sorted(keys):
-        values = [answer[key] for answer in answers if key in answer and isinstance(answer[key], str | bool | int | float)]
+        values = [
+            answer[key] for answer in answers if key in answer and isinstance(answer[key], str | bool | int | float)
+        ]
         kind, n = Counter(type(v) for v in values).most_common(1)[0] if values else (str, 0)
         counts = Counter(v for v in values if type(v) is kind)
         often = Counter({v: c for v, c in counts.items() if c >= max(_RARE, 0.01 * n)})

@@ -10,16 +10,19 @@ from labkit import LabError
 from labkit.curation.reading import sentences, words
 
 # Common languages only: with all 140 of the model, "do you ship to Munich" comes near languages of few speakers.
-_COMMON = "ar bg cs da de el en es fi fr he hi hu id it ja ko nl no pl pt ro ru sv tr uk vi zh".split()
-_ENGLISH = frozenset(
-    """the you your yours and that this these those with can cannot can't are will won't please what how when which where
-    their they its it's not don't doesn't didn't from would i'm i've my we our have has because for of to is be if by""".split()
-)
+_CODES = "ar bg cs da de el en es fi fr he hi hu id it ja ko nl no pl pt ro ru sv tr uk vi zh"
+_COMMON = _CODES.split()
+_ENGLISH_TEXT = """
+the you your yours and that this these those with can cannot can't are will won't please what how when which where
+their they its it's not don't doesn't didn't from would i'm i've my we our have has because for of to is be if by
+"""
+_ENGLISH = frozenset(_ENGLISH_TEXT.split())
+_ENOUGH = 2000  # characters that tell the language
 _QUOTED = re.compile(
     r"```.*?```|`[^`]*`|\"[^\"\n]*\"|\u201c[^\u201d\n]*\u201d|\u00ab[^\u00bb\n]*\u00bb|\u201e[^\u201c\n]*\u201c|(?<!\w)'[^'\n]*'(?!\w)",
     re.S,
 )
-_ADDRESS = re.compile(r"\S*(?:://|@|www\.)\S*|\[[^\]\n]*\]|\{\{[^}\n]*\}\}")
+_ADDRESS = re.compile(r"\w{1,10}://\S*|www\.\S*|[\w.+-]{1,64}@\S*|\[[^\]\n]*\]|\{\{[^}\n]*\}\}")
 
 
 @functools.cache
@@ -31,17 +34,18 @@ def identifier(language: str) -> Any:
     """
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)  # type: ignore[no-untyped-call]
+    found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     if language not in found.labels:
         raise LabError(
             f"policy language {language!r}", "is not known", f"use an ISO 639 code, such as {', '.join(_COMMON[:7])}"
         )
-    found.set_languages([*_COMMON, *([] if language in _COMMON else [language])])  # type: ignore[no-untyped-call]
+    found.set_languages([*_COMMON, *([] if language in _COMMON else [language])])
     return found
 
 
 def foreign_part(text: str, language: str) -> str:
     """What of a text the language model must look at: nothing where it is short or plainly English as it should be."""
+    text = text[:_ENOUGH]
     if language == "en":
         said = sentences(text)
         doubtful = [s for s in said if not _english(s)]

@@ -12,7 +12,12 @@ from labkit.records import Example, Tier
 _WORDS = 5  # of a question, from which it can be found inside another text
 
 
-@set_check("held_out_leak", stage="curation", severity="critical", about="A row that repeats a question of the behaviour suite.")
+@set_check(
+    "held_out_leak",
+    stage="curation",
+    severity="critical",
+    about="A row that repeats a question of the behaviour suite.",
+)
 def held_out_leak(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
     """Equal but for case and punctuation, contained, or nearly equal with the same figures; the most alike case is named."""
     cases = sorted(context.held_out.items())
@@ -33,7 +38,9 @@ def held_out_leak(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
             yield _leak(row, cases[inside][0], "contains that of", 0.95, "certain")
         elif case >= 0:
             tier: Tier = "certain" if similarity >= CERTAIN else "likely" if similarity >= LIKELY else "review"
-            yield _leak(row, cases[case][0], f"is {similarity:.0%} (from {SIMILAR:.0%}) that of", round(similarity, 4), tier)
+            yield _leak(
+                row, cases[case][0], f"is {similarity:.0%} (from {SIMILAR:.0%}) that of", round(similarity, 4), tier
+            )
 
 
 def _leak(row: Example, case: str, how: str, score: float, tier: Tier) -> Hit:

@@ -14,7 +14,7 @@ _TAGS = (
 )
 # Comments stay: words that a reader of the page would not see are for the check on injections, not to be swept away.
 _TAG = re.compile(
-    rf"<(script|style)\b[^<>]*>.{{0,4000}}?</\1\s*>|<!DOCTYPE[^<>]*>|</?(?:{'|'.join(_TAGS.split())})(?:\s[^<>]*)?/?>",
+    rf"<(script|style)\b[^<>]*>.{{0,1000}}?</\1\s*>|<!DOCTYPE[^<>]*>|</?(?:{'|'.join(_TAGS.split())})(?:\s[^<>]*)?/?>",
     re.I | re.S,
 )
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z\d]{1,31});")
@@ -40,8 +40,7 @@ _AS_SPACE = frozenset("\x0b\x0c\x85\u2028\u2029")
 
 # No pattern may start with a run of white space or scan without bound: rows are untrusted and can be long.
 _MAIL = re.compile(
-    r"\n(?:-- ?|_{8,60}[ \t]*)\n.{0,600}\Z"
-    r"|\bSent from (?:my \w+(?: \w+)?|Mail|Outlook|Yahoo)\b[^\n]*|\bGet Outlook for [^\n]*"
+    r"\bSent from (?:my \w+(?: \w+)?|Mail|Outlook|Yahoo)\b[^\n]*|\bGet Outlook for [^\n]*"
     r"|\b(?:This|The information (?:contained )?in this) (?:e-?mail|message)\b[^\n]{0,200}?"
     r"\b(?:confidential|privileged|intended (?:only|solely)|addressee)\b[^\n]*"
     r"|-{3,9} ?(?:Original|Forwarded) message ?-{3,}.*\Z"
@@ -50,6 +49,7 @@ _MAIL = re.compile(
     r"|\bTo unsubscribe,? (?:click|reply|visit|write|follow)\b[^\n]*|\bClick here to unsubscribe\b[^\n]*",
     re.I | re.S | re.M,
 )
+_SEPARATOR = re.compile(r"\n(?:-- ?|_{8,60}[ \t]*)\n.{0,600}\Z", re.S)
 _CLOSING = re.compile(
     r"(?:\A|\n|(?<=[.!?,;]) )[ \t]*(?:(?:with )?(?:kind(?:est)?|best|warm(?:est)?)(?: regards| wishes)|regards"
     r"|yours (?:sincerely|faithfully|truly)|sincerely(?: yours)?)[ \t]*[,.!\n]\s*\S.{0,300}\Z",
@@ -60,7 +60,7 @@ _ODD = re.compile(
     r"[<&\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u00c2-\u00c5\u00ce-\u00d1\u00e2\u00ef\u00f0\u200b-\u200f\u2028-\u202e"
     r"\u2060-\u2069\ufeff\ufff9-\ufffd]"
 )
-_MAIL_WORDS = (
+_MAIL_WORDS: tuple[str, ...] = (
     "\n--",
     "\n____",
     "---",
@@ -74,6 +74,8 @@ _MAIL_WORDS = (
     "privileged",
 )
 _MAIL_WORDS += ("intended", "addressee", "wrote:", "before printing", "before you print", "unsubscribe")
+_TAIL = 700  # characters at the end in which a signature may begin
+_LAYERS = 20  # what is wrapped twice ("&amp;lt;") comes off layer by layer; nobody wraps it so often
 _Change = Callable[[re.Match[str]], str]
 
 
@@ -123,10 +125,7 @@ def mend(text: str, markup: bool = True, closing: bool = True) -> tuple[str, dic
     if markup:
         steps += [("html", _TAG, _tag), ("html", _ENTITY, _entity)]
     steps += [("control", _HIDDEN, _hidden), ("signature", _MAIL, _nothing)]
-    if closing:
-        steps += [("signature", _CLOSING, _nothing)]
-    before = None
-    while before != text:  # what is wrapped twice comes off layer by layer; each round shortens the text
+    for _ in range(_LAYERS):
         before = text
         if markup:
             text = _WRAPPED.sub("&", text)
@@ -135,6 +134,12 @@ def mend(text: str, markup: bool = True, closing: bool = True) -> tuple[str, dic
             if new != text:
                 found.setdefault(kind, next((m[0] for m in pattern.finditer(text) if change(m) != m[0]), ""))
                 text = new.strip()
+        for pattern in (_SEPARATOR, _CLOSING) if closing else (_SEPARATOR,):
+            while tail := pattern.search(text, max(0, len(text) - _TAIL)):
+                found.setdefault("signature", tail[0])
+                text = text[: tail.start()].strip()
+        if text == before:
+            break
     return text, found
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from labkit.checks import Context, Hit, row_check
 from labkit.curation.mending import mend, suspect
 from labkit.curation.reading import parse_json, sentences, words
-from labkit.records import Example, Place
+from labkit.records import Example, Place, Tier
 
 # --- text_noise -------------------------------------------------------------------------------------------------------
 
@@ -47,7 +48,7 @@ def text_noise(row: Example, context: Context) -> Iterator[Hit]:
             continue
         # A piece below another layer of noise does not stand in the text as it is.
         evidence = next((piece for piece in found.values() if piece in text), "")
-        repair = {where: mended} if mended and "lost" not in found else {}
+        repair: dict[str, str] = {where: mended} if mended and "lost" not in found else {}
         yield Hit(
             row.id,
             f"the {'message' if where == 'prompt' else 'answer'} holds {' and '.join(_KINDS[k] for k in sorted(found))}"
@@ -68,13 +69,14 @@ _PLACEHOLDER = re.compile(
     r"|(?:your|insert|enter|add|write|type|put|fill in|model|assistant|expected)(?: an?| the| your| my)?"
     r" (?:answer|response|reply|text|output|completion)(?: (?:goes|comes|to go|to come|will go))?(?: (?:here|below|later))?"
     r"|(?:the )?(?:answer|response|reply|text|output) (?:(?:goes|comes) )?(?:here|to follow|follows|pending|later|missing)"
-    r"|no (?:answer|response|reply|output)(?: (?:yet|available|provided|given))?|(?:to be|not yet) (?:written|filled in|done|added)"
+    r"|no (?:answer|response|reply|output)(?: (?:yet|available|provided|given))?"
+    r"|(?:to be|not yet) (?:written|filled in|done|added)"
 )
 _INSIDE = ("lorem ipsum", "insert answer here", "insert text here", "answer goes here")
 _SLOT = re.compile(
     r"(?<!\{)[\[<{](?:insert|fill in|todo|tbd)\b[^\[\]<>{}\n]{0,60}[\]>}]|\b(?-i:TODO|FIXME)\b", re.I
 )  # not {{slot}}
-_NOTHING = frozenset("none null nil nan undefined nothing n/a na n.a n.a. - --".split())
+_NOTHING = frozenset({"none", "null", "nil", "nan", "undefined", "nothing", "n/a", "na", "n.a", "n.a."})
 _ALLOWS_NONE = re.compile(
     r"\b(?:how many|which|any|anything|anyone|are there|is there|list|name|what else|exceptions?|extras?|who)\b", re.I
 )
@@ -117,18 +119,20 @@ def _is_blank(value: object) -> bool:
 
 
 def _empty(row: Example, message: str, evidence: str, score: float = 1.0) -> Hit:
-    tier = "certain" if score == 1 else "likely"
+    tier: Tier = "certain" if score == 1 else "likely"
     return Hit(row.id, message, evidence, suggestion="drop the row or write the answer", tier=tier, score=score)
 
 
 # --- truncated_answer -------------------------------------------------------------------------------------------------
 
-_HANGING = frozenset(
-    """a an the of to and or with within for in on at by from your our my their his its into onto than that which who
-    whose because if when while unless until as is are was were be been can could will would shall should may might must
-    has have had but so please you'll we'll it's i'll you're we're""".split()
-)
+_HANGING_TEXT = """
+a an the of to and or with within for in on at by from your our my their his its into onto than that which who whose
+because if when while unless until as is are was were be been can could will would shall should may might must has
+have had but so please you'll we'll it's i'll you're we're
+"""
+_HANGING = frozenset(_HANGING_TEXT.split())
 _ENDS = tuple(".!?\u2026\u3002\uff01\uff1f\"'\u201d\u2019)]}>*`|~")
+_LONG = 12  # words; of shorter sentences many lack nothing but the full stop
 _LIST_ITEM = re.compile(r"\s*(?:[-*\u2022\u00b7#>|]|\d+[.)]|\w[\w ]{0,30}:)\s*\S")
 
 
@@ -171,13 +175,16 @@ def _cut(text: str, row: Example) -> tuple[str, float]:
         return f"it ends in the word {tail[-1]!r}, after which more must come", 0.9
     known = set(words(f"{row.asked} {text[: text.rfind(last.split()[-1])]}"))
     whole = [w for w in known if len(w) > len(tail[-1]) and w.startswith(tail[-1])]
-    if len(tail) > 3 and len(tail[-1]) > 1 and whole and tail[-1] not in known and not tail[-1].isdigit():
+    half = tail[-2:][0] in _HANGING if tail[-1].isdigit() else len(tail[-1]) > 1
+    if len(tail) > 3 and half and whole and tail[-1] not in known:
         return f"its last word {tail[-1]!r} is the start of {min(whole)!r}", 0.9
     if len(lines) > 1 and (_LIST_ITEM.match(last) or not lines[-2].rstrip().endswith((".", "!", "?"))):
         return "", 0.0
     parts = sentences(last)
     if len(parts) > 1 and len(words(parts[-1])) > 1:
         return f"its first {len(parts) - 1} sentence(s) are closed, but not the last, {parts[-1][-30:]!r}", 0.75
+    if len(tail) >= _LONG and last[0].isupper():
+        return f"its sentence of {len(tail)} words has no end mark", 0.5
     return "", 0.0
 
 
@@ -213,7 +220,7 @@ def runaway_answer(row: Example, context: Context) -> Iterator[Hit]:
     elif len(tokens) > ENDLESS:
         reason, score = f"it runs to {len(tokens)} words, over {ENDLESS}", 0.6
     if reason:
-        tier = "likely" if score > 0.6 else "review"
+        tier: Tier = "likely" if score > 0.6 else "review"
         yield Hit(
             row.id, f"the answer does not end: {reason}", text[-60:], suggestion="shorten it", tier=tier, score=score
         )
@@ -222,7 +229,7 @@ def runaway_answer(row: Example, context: Context) -> Iterator[Hit]:
 def _said_again(text: str) -> str:
     """A sentence of four words or more that directly follows itself, or a shorter one that stands there three times."""
     said = [part.strip().casefold() for part in re.split(r"[.!?\n]+", text)]
-    twice = (a for a, b in zip(said, said[1:], strict=False) if a == b and a.count(" ") > 2)
+    twice = (a for a, b in pairwise(said) if a == b and a.count(" ") > 2)
     thrice = (a for a, b, c in zip(said, said[1:], said[2:], strict=False) if a == b == c and " " in a)
     return next(twice, "") or next(thrice, "")
 
@@ -235,7 +242,8 @@ _TOKEN = re.compile(
     re.I,
 )
 _ROLE = re.compile(
-    r"(?:\A|\n\s*|(?<=[.!?}\"')]) +)\**(User|Assistant|Human|AI|Bot|Chatbot|Customer|Agent|Support|System|Client)\**\s?:\**\s+(?=\S)"
+    r"(?:\A|\n\s*|(?<=[.!?}\"')]) +)\**(User|Assistant|Human|AI|Bot|Chatbot|Customer|Agent|Support|System|Client)"
+    r"\**\s?:\**\s+(?=\S)"
 )
 _PLAIN = frozenset({"User", "Assistant", "Human", "AI", "Bot", "Chatbot"})
 _DIALOGUE = re.compile(
@@ -268,5 +276,5 @@ def leaked_turns(row: Example, context: Context) -> Iterator[Hit]:
 
 
 def _leak(row: Example, what: str, evidence: str, score: float) -> Hit:
-    tier = "certain" if score == 1 else "likely"
+    tier: Tier = "certain" if score == 1 else "likely"
     return Hit(row.id, f"the answer holds {what}", evidence, suggestion="keep one turn only", tier=tier, score=score)

@@ -9,21 +9,22 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from labkit.records import Example
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[^\Wa-z_])|\n+")
-FUNCTION_WORDS = frozenset(
-    """a about after again all also am an and any are as at be been before being both but by can could did do does doing
-    don't each for from further had has have having he her here hers him his how i i'd i'm i've if in into is isn't it it's
-    its itself just let me more most must my no nor not now of off on once only or other our ours out over own per please
-    shall she should so some such than that that's the their them then there these they this those through to too under
-    until up upon us very was we were what when where which while who whom whose why will with within would yes you your
-    yours""".split()
-)
+_FUNCTION_WORDS = """
+a about after again all also am an and any are as at be been before being both but by can could did do does doing
+don't each for from further had has have having he her here hers him his how i i'd i'm i've if in into is isn't it
+it's its itself just let me more most must my no nor not now of off on once only or other our ours out over own per
+please shall she should so some such than that that's the their them then there these they this those through to too
+under until up upon us very was we were what when where which while who whom whose why will with within would yes you
+your yours
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def words(text: str) -> list[str]:
@@ -72,13 +73,13 @@ def context_line(row: Example, name: str) -> str | None:
 
 # --- values -----------------------------------------------------------------------------------------------------------
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-)
-_ONES_LIST = [*_ONES.split(), "eighteen", "nineteen"]
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NUMBERS = {w: i for i, w in enumerate(_ONES_LIST)} | {w: 10 * i for i, w in enumerate(_TENS, 2)} | {"a": 1}
-_MONTHS = "january february march april may june july august september october november december".split()
+_WORD_LISTS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+twenty thirty forty fifty sixty seventy eighty ninety
+january february march april may june july august september october november december
+"""
+_ONES, _TENS, _MONTHS = (line.split() for line in _WORD_LISTS.strip().splitlines())
+_NUMBERS = {w: i for i, w in enumerate(_ONES)} | {w: 10 * i for i, w in enumerate(_TENS, 2)} | {"a": 1}
 
 # What it measures, how much of it, spellings. Longer spellings come first.
 _UNITS: list[tuple[str, float, str]] = [
@@ -112,13 +113,13 @@ _UNITS: list[tuple[str, float, str]] = [
     ("degrees", 1, r"° ?c?|degrees?(?: celsius)?"),
 ]
 _UNIT = "|".join(f"(?:{spelling})" for _, _, spelling in _UNITS)
-_BELOW_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_ONES_LIST[1:10])}))?|{'|'.join(reversed(_ONES_LIST))})"
-_SPELT = rf"(?:(?:a|{'|'.join(_ONES_LIST[1:10])}) hundred(?: (?:and )?{_BELOW_100})?|{_BELOW_100})"
+_BELOW_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_ONES[1:10])}))?|{'|'.join(reversed(_ONES))})"
+_SPELT = rf"(?:(?:a|{'|'.join(_ONES[1:10])}) hundred(?: (?:and )?{_BELOW_100})?|{_BELOW_100})"
 _DIGITS = r"\d+(?:[.,]\d+)*"
 _NUMBER = rf"(?:{_DIGITS}|{_SPELT})"
 _MONTH = "|".join(rf"{m[:3]}(?:t?\.|{m[3:]})?" if m != "may" else "(?-i:May)" for m in _MONTHS)
 _VALUE = re.compile(
-    r"(?P<skip>(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"
+    r"(?<!\w)(?=[\w\u20ac\u00a3$.+-])(?:(?P<skip>(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"
     r"|(?<![\w.,])(?P<iso>(?:19|20)\d\d-\d\d-\d\d)(?!\w)"
     rf"|(?<![\w.,])(?P<day>[0-3]?\d)(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})(?!\w)(?:,? (?P<year>(?:19|20)\d\d)\b)?"
     rf"|\b(?P<month2>{_MONTH}) (?:the )?(?P<day2>[0-3]?\d)(?:st|nd|rd|th)?(?![\w.]\d|\w)(?:,? (?P<year2>(?:19|20)\d\d)\b)?"
@@ -126,10 +127,12 @@ _VALUE = re.compile(
     r"|\b(?P<hour2>1[0-2]|[1-9]) ?(?P<half2>[ap])\.?m\b"
     r"|\b(?P<id>(?-i:[A-Z]{1,6})-?\d[\w-]*|(?-i:[A-Z]{2,6}) \d{3,}\b)"
     rf"|(?P<sign>€|£|\$|\b(?:eur|usd|gbp)\b) ?(?P<sum>{_DIGITS})"
-    rf"|(?<![\w.,])(?:(?P<low>(?>{_NUMBER})) ?(?:-|\u2013|to|or|and) ?)?(?P<n>{_NUMBER}(?: and a half)?)[ -]?(?P<unit>{_UNIT})(?!\w)"
+    rf"|(?<![\w.,])(?:(?P<low>(?>{_NUMBER})) ?(?:-|\u2013|to|or|and) ?)?(?P<n>{_NUMBER}(?: and a half)?)"
+    rf"[ -]?(?P<unit>{_UNIT})(?!\w)"
     rf"(?: (?:and )?(?P<cents>{_DIGITS}) ?cents?\b)?"
     r"|\ban? (?P<one>hour|day|week|fortnight|month|year)\b"
-    rf"|(?<![\w.,])(?P<bare>{_NUMBER})(?!\w)",
+    rf"|(?<![\w.,])(?P<bare>{_NUMBER})(?!\w)"
+    r")",
     re.I,
 )
 
@@ -206,3 +209,15 @@ def _read(m: re.Match[str]) -> Iterable[tuple[str, float | str, float]]:
 def values(text: str) -> tuple[Value, ...]:
     """All values of a text in reading order: quantities, sums, dates, times, ids and bare numbers."""
     return tuple(Value(*part, m[0], bool(m["one"])) for m in _VALUE.finditer(text) for part in _read(m))
+
+
+def held_by(value: Value, held: Sequence[Value]) -> bool:
+    """Do these values hold one, be it without its unit?"""
+    if any(value.equals(h) for h in held):
+        return True
+    if isinstance(value.amount, str):
+        return False
+    # "24, 48 or 72 hours": the first figure carries no unit, and the answer may leave one out.
+    figure = value.amount / value.size
+    loose = (h for h in held if "number" in (value.dimension, h.dimension) and not isinstance(h.amount, str))
+    return any(math.isclose(figure, h.amount / h.size) for h in loose if not isinstance(h.amount, str))

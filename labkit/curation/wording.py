@@ -11,7 +11,7 @@ import numpy as np
 from labkit.checks import Context, Hit, row_check, set_check
 from labkit.curation.candidates import normalise
 from labkit.curation.language import foreign_part, identifier
-from labkit.curation.reading import FUNCTION_WORDS, context_lines, fields, stems, words
+from labkit.curation.reading import FUNCTION_WORDS, context_line, context_lines, fields, stems, words
 from labkit.curation.vectors import blocks, pool, strongest, tfidf
 from labkit.records import Example, Place
 
@@ -57,19 +57,25 @@ def wrong_language(row: Example, context: Context) -> Iterator[Hit]:
 
 # --- unclear_instruction ----------------------------------------------------------------------------------------------
 
-_VAGUE = FUNCTION_WORDS | frozenset(
-    """one ones thing things stuff something anything everything same another hello hi hey ok okay thanks thank help info information
-    question know tell get got give go make want need say said see look do does work works working doesn't dont didn't
-    won't isn't right wrong much many like still here there really well ever yet next last first time way mean means case
-    kind sort lot bit etc thx pls asap hmm um uh yeah yes maybe others anyway round what's that's where's how's whats thats its""".split()
-)
+_VAGUE_TEXT = """
+one ones thing things stuff something anything everything same another hello hi hey ok okay thanks thank help info
+information question know tell get got give go make want need say said see look do does work works working doesn't
+dont didn't won't isn't right wrong much many like still here there really well ever yet next last first time way mean
+means case kind sort lot handle deal bit etc thx pls asap hmm um uh yeah yes maybe others anyway round what's that's where's how's
+whats thats its
+"""
+_VAGUE = FUNCTION_WORDS.union(_VAGUE_TEXT.split())
 _REFERENCE = re.compile(
-    r"\b(?:same as (?:before|last time|above|usual)|as (?:before|usual|discussed|i said|i told you|mentioned)|like last time|see above"
-    r"|the (?:usual|other one|above|latter|former|first one|second one)|that one|this one|you know (?:what|which|the)|what i said)\b",
+    r"\b(?:as (?:before|above|usual|discussed|mentioned|i said|i told you)|like last time|what i said|see above"
+    r"|the (?:usual|other one|above|latter|former|first one|second one)|that one|this one"
+    r"|you know (?:what|which|the))\b",
     re.I,
 )
+_WISHES = (
+    "cancel send return refund keep ship deliver replace exchange delete change answer call write include use close pay"
+)
 _AGAINST = re.compile(
-    r"\b(?P<verb>[a-z]{4,})\b[^.?!]{0,80}\b(?:do not|don't|dont|never|without)\s+(?:(?:really|ever)\s+)?(?P=verb)(?:ing)?\b",
+    rf"\b(?P<verb>{_WISHES.replace(' ', '|')})\b[^.?!]{{0,80}}\b(?:do not|don't|dont|never|without) (?P=verb)(?:ing)?\b",
     re.I,
 )
 _CHOICE = re.compile(r"\b(?:or|whether|if|why|should|nor)\b", re.I)
@@ -144,7 +150,7 @@ def _unclear(text: str, row: Example) -> tuple[str, float]:
 # --- off_question -----------------------------------------------------------------------------------------------------
 
 NEIGHBOURS = 10
-OFF = -0.5  # standard deviations: an answer fits its question hardly better than a random answer does
+OFF = 0.5  # standard deviations above random answers, below which an answer does not seem to belong to its question
 _STOCK = 3  # rows with the same answer
 _FEWEST = 30  # rows that have company enough to be judged
 
@@ -153,24 +159,28 @@ _FEWEST = 30  # rows that have company enough to be judged
 def off_question(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
     """Two signs must agree: the words the answer shares with its question, and how alike to this question those are that get
     such answers. Each is measured against what random answers of the set reach. JSON answers are left to ``wrong_label``;
-    refusals and other stock answers suit many questions, and very short ones share no word with any. An answer to another
-    question on the same document cannot be told by its words.
+    refusals and other stock answers suit many questions, and very short ones share no word with any. Answers to a document
+    are left to ``unsupported_answer``: one to another question on the same document cannot be told by its words.
     """
     stock = Counter(normalise(row.response) for row in rows)
     rows = [
         row
         for row in rows
-        if len(words(row.response)) > 3 and fields(row.response) is None and stock[normalise(row.response)] < _STOCK
+        if len(words(row.response)) > 3
+        and fields(row.response) is None
+        and context_line(row, "document") is None
+        and stock[normalise(row.response)] < _STOCK
     ]
     if len(rows) < _FEWEST:
         return
     own, likeness, nearest = _fit([r.asked for r in rows], [r.response for r in rows])
-    for i in np.flatnonzero(np.maximum(own, likeness) < -OFF):
+    for i in np.flatnonzero(np.maximum(own, likeness) < OFF):
         row, other = rows[i], rows[nearest[i]]
         yield Hit(
             row.id,
-            f"the answer may not address the question: it fits by {own[i]:+.1f} sd in shared words, and {likeness[i]:+.1f} sd in the"
-            f" questions that get such answers (random answers: 0); the question is most like that of {other.id}",
+            f"the answer may not address the question: it fits by {own[i]:+.1f} sd in shared words, and"
+            f" {likeness[i]:+.1f} sd in the questions that get such answers (random answers: 0);"
+            f" the question is most like that of {other.id}",
             row.response[:200],
             suggestion="read question and answer together",
             tier="review",
@@ -210,10 +220,14 @@ def _above(value: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 # --- irrelevant -------------------------------------------------------------------------------------------------------
 
-FAR = 0.85  # mean distance, 0-1; the clean rows of the lab's samples end at .83
+FAR = 0.83  # mean distance, 0-1; clean rows of the lab's samples stay below
 _FENCE = (
     1.5  # interquartile ranges above the third quartile, Tukey's bound for outliers: in a mixed set all rows are far
 )
+_OWN, _FEW = (
+    0.35,
+    3,
+)  # share of a row's words that so many rows at most hold: what is far and yet in the house's words is spared
 _SPARED = 2  # words of the scope, from which a rare row counts as within it
 
 
@@ -221,7 +235,7 @@ _SPARED = 2  # words of the scope, from which a rare row counts as within it
     "irrelevant", stage="curation", severity="major", about="A row about something else than the rest and the scope."
 )
 def irrelevant(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
-    """Far from its ten nearest rows in question, context and answer alike, and with hardly a word of the policy's scope.
+    """Far from its ten nearest rows in question, context and answer alike, with hardly a word of the policy's scope.
 
     Words cannot tell a rare topic within the scope from one outside: name rare topics in the scope, and they are spared.
     """
@@ -229,23 +243,26 @@ def irrelevant(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
     if len(rows) < _FEWEST:
         return
     distance, nearest = _distances(rows)
-    low, middle, high = np.quantile(distance, [0.25, 0.5, 0.75])
+    low, high = np.quantile(distance, [0.25, 0.75])
     bound = max(FAR, float(high + _FENCE * (high - low)))
     scope = stems(context.policy.scope)
     labels = Counter(line.split(":")[0] for row in rows for line in context_lines(row))
+    topics = [stems(" ".join([row.question, row.response, *_bodies(row)])) for row in rows]
+    holders = Counter(word for topic in topics for word in topic)
     for i in np.argsort(-distance, kind="stable"):
-        row, other = rows[i], rows[nearest[i]]
+        row, other, topic = rows[i], rows[nearest[i]], topics[i]
         if distance[i] < bound:
             break
-        lines = [line.split(":", 1) for line in context_lines(row)]
-        kinds = stems(" ".join(line[0] for line in lines if labels[line[0]] < len(rows) / 2))
-        shared = scope & stems(" ".join([row.question, row.response, *(line[-1] for line in lines)]))
-        if len(shared) >= _SPARED or kinds & scope:
+        own = sum(holders[word] <= _FEW for word in topic) / max(1, len(topic))
+        kinds = {line.split(":")[0] for line in context_lines(row)}
+        named = stems(" ".join(kind for kind in kinds if labels[kind] < len(rows) / 2)) & scope
+        if own < _OWN or named or len(scope & topic) >= _SPARED:
             continue
         yield Hit(
             row.id,
             f"the row is far from the rest: question, context and answer lie at {distance[i]:.2f} or more from the"
-            f" {NEIGHBOURS} nearest (median {middle:.2f}, bound {bound:.2f}); {len(shared)} words of the scope; nearest {other.id}",
+            f" {NEIGHBOURS} nearest (bound {bound:.2f}), and {own:.0%} of its words stand in {_FEW} rows at most;"
+            f" the nearest is {other.id}",
             row.question[:200],
             where="prompt",
             suggestion="drop the row, or name its topic in the scope",
@@ -253,6 +270,11 @@ def irrelevant(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
             score=round(float(distance[i]), 4),
             other=other.id,
         )
+
+
+def _bodies(row: Example) -> list[str]:
+    """The context lines without their labels."""
+    return [line.split(":", 1)[-1] for line in context_lines(row)]
 
 
 def _distances(rows: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
@@ -263,7 +285,7 @@ def _distances(rows: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
     n = len(rows)
     members = pool(n)
     result, nearest = np.ones(n), np.zeros(n, dtype=int)
-    contexts = [" ".join(line.split(":", 1)[-1] for line in context_lines(row)) for row in rows]
+    contexts = [" ".join(_bodies(row)) for row in rows]
     answers = ["" if fields(row.response) is not None else row.response for row in rows]
     for texts in (answers, contexts, [row.question for row in rows]):
         there = np.array([bool(words(text)) for text in texts])

@@ -99,7 +99,7 @@ Table(audited.overview(DATA))
 
 # %%
 Table(audited.tries([
-    "Please charge 4000 0077 0123 4566.", "Please charge 4000 0077 0123 4567.",
+    "Please charge 4000007701234566.", "Please charge 4000007701234567.",
     "Parcel number 7300419588622047: when does it come?", "Refund to DE83 9999 9999 0412 7003 58, please.",
     "Log in from 25.14.201.88 fails.", "Firmware 2.14.0.9 is installed.", "Write to name@example.com.",
     "Born on 2 July 1979.", "Delivered on 2 July 2026.",
@@ -173,14 +173,14 @@ customers.check(my_customers)  # customers.hint(), customers.solution()
 from labkit.governance.mask import Masker, find_all, unmask
 
 by_kind, by_key = Masker(), Masker(nb04.KEY)
-hit = next((row for row in rows if find_all(row.asked)), rows[0])
-print("before:   ", hit.asked, "\nby kind:  ", by_kind.mask(hit.asked), "\nby key:   ", by_key.mask(hit.asked))
-print("undone:   ", unmask(by_key.mask(hit.asked), by_key.table) == hit.asked)
-print("found now:", find_all(by_key.mask(hit.asked)))
+text = next((row.question for row in rows if find_all(row.question)), rows[0].question)
+print("before: ", text, "\nby kind:", by_kind.mask(text), "\nby key: ", by_key.mask(text))
+print("undone with the key's table:", unmask(by_key.mask(text), by_key.table) == text)
+print("found after masking:", find_all(by_key.mask(text)) or "nothing")
 
 # %% [markdown]
-# The last line is the confirmation test: mask, and look again. Pseudonyms keep one person *one person*, however a number is
-# spelt. One of these stands in a row of `support`, another in `knowledge`:
+# The last line is the confirmation test: mask, and look again. Pseudonyms keep one person *one person*, with spaces or
+# with hyphens. The number of the first two lines stands in a row of `support` and in one of `knowledge`:
 
 # %%
 for text in ("My number is 07700 900461.", "Call 07700-900461 please.", "Or call 07700 900418."):
@@ -188,8 +188,8 @@ for text in ("My number is 07700 900461.", "Call 07700-900461 please.", "Or call
 
 # %% [markdown]
 # That is useful (duplicates stay duplicates, two rows of one customer stay together) and it is the risk as well: **who holds
-# the key can undo it.** So in law pseudonyms are still personal data. A key beside the data is a key in the lock, and the lab
-# refuses it:
+# the key can undo it.** So by European law (GDPR) pseudonyms are still personal
+# data. A key beside the data is a key in the lock, and the lab refuses it:
 
 # %%
 from labkit import LabError
@@ -209,7 +209,7 @@ key = nb04.vault()
 oct(key.stat().st_mode & 0o777)
 
 # %% [markdown]
-# `600`: only its owner can read it.
+# `600`: only its owner can read it (on Linux and macOS).
 
 # %% [markdown]
 # ## 4. Licence and consent: what was written down
@@ -219,10 +219,12 @@ oct(key.stat().st_mode & 0o777)
 
 # %%
 clearance = mine.context(TODAY).clearance
-for name in list(clearance.licences)[:7:2]:
-    print(f"{name:14} {clearance.licences[name].use:10} {clearance.licences[name].reason}")
-for name, terms in list(clearance.sources.items())[:4]:
-    print(f"{name:20} consent {terms.consent}, kept for {terms.keep_days or 'any number of'} days")
+for use in ("allowed", "ask", "forbidden"):
+    print(f"{use:10}", ", ".join(name for name, licence in clearance.licences.items() if licence.use == use))
+Table(
+    {"source": name, "owner": s.owner, "consent": s.consent, "days it may be kept": s.keep_days or "any"}
+    for name, s in clearance.sources.items()
+)
 
 # %% [markdown]
 # Licences have official short names (*SPDX* ids), many spellings, and grammar. `A OR B` lets you choose; `A AND B` binds you
@@ -297,17 +299,19 @@ detection(audited.pooled(results), review=["pii (review)"])
 
 # %% [markdown]
 # Licence and consent are found by reading fields, personal data by its form. Injection and unsafe content are matters of
-# **meaning**, and there the lists miss a good part, with intervals that allow for much worse. Hardly anything is flagged
-# wrongly. These are the misses:
+# **meaning**, and there the lists miss a good part, with intervals that allow for much worse. Apart from what is for
+# review, no look-alike and no clean row was flagged. These are the misses:
 
 # %%
 Table(audited.missed("pii", "secret", "injection", "unsafe"))
 
 # %% [markdown]
-# Read them as a tester: no phrase in the list, a name without a title, an order in code. Each one could be added to the list,
-# and the next wording would pass. So a silent screen means "no known phrase was found"; it does not mean "safe". What is left
-# is read by a person, starting with the sources from outside, such as the forum. (Do not mend the lists with *this* half, or
-# it is no test any more.)
+# Read them as a tester: a password in an unusual sentence, a name without a title, an order in code, a threat that no list
+# foresaw. One is a customer in distress: such a row is not only unfit for training, somebody has to answer it. Each wording
+# could be added to a list, and the next one would pass.
+#
+# So a silent screen means "no known phrase was found"; it does not mean "safe". What is left is read by a person, starting
+# with the sources from outside, such as the forum. (Do not mend the lists with *this* half, or it is no test any more.)
 
 # %% [markdown]
 # ## 6. The readiness gate
@@ -333,7 +337,8 @@ print(f"{done.rows} lines came in, {done.left_out} were left out, {done.masked} 
 print(again.text())
 
 # %% [markdown]
-# *Cleared* means: cleared by these rules. The names, injections and words that section 5 missed are still in there.
+# `LOOK` is for a person and does not block: here an answer passes over a trick in silence. *Cleared* means cleared by these
+# rules. What section 5 saw slip through is still in there.
 #
 # **Lineage.** Where does a file come from? The ledger of the lab noted each step with the hash of every file that it read.
 # And each row that was touched says so:
@@ -372,7 +377,8 @@ print("one letter:", *verify_croissant(nb04.tampered(folder, done.name)))
 # %% [markdown]
 # ## 7. The right to be forgotten
 #
-# A customer writes: delete everything you have about me. In law she has that right. To delete a row is easy. But what was
+# A customer writes: delete everything you have about me. In Europe she has that right (GDPR, article 17). To delete a row is
+# easy. But what was
 # **made** from it: which masked file, which report, which model?
 #
 # We put four rows about an invented customer into a copy, audit it, and let a stand-in for a training run read the result.
@@ -385,7 +391,14 @@ asked = nb04.with_person(rows, lab.path)
 _, place = audit(lab, asked, **written, name="shop")
 made = {"outputs": ["assistant.txt"], "inputs": [place / "shop.masked.jsonl"]}
 lab.run("training", "assistant", lambda out: (out / "assistant.txt").write_text("stands for a model"), **made)
-Table({"row": r.id, "asked": r.question, "made from": ", ".join(r.provenance.parents)} for r in read_strictly(asked, Example)[-4:])
+told = read_strictly(asked, Example)[-4:]
+Table({"row": r.id, "asked": r.question, "made from": ", ".join(r.provenance.parents)} for r in told)
+
+# %%
+Table(nb04.lineage(lab, lab.path / "training" / "assistant.txt"))
+
+# %% [markdown]
+# From the model back to the rows, hash by hash. To forget is to walk the same chain in the other direction:
 
 # %%
 from labkit.governance.forget import forget

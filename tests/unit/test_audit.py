@@ -134,6 +134,15 @@ def test_equal_rows_give_equal_bytes_and_nothing_is_done_twice(place):
     assert done.rows == 6
 
 
+def test_another_copy_of_the_key_gets_its_table_though_the_audit_was_done_before(place):
+    key, copy = place / "keys" / "key.json", place / "keys" / "copy.json"
+    run(place, key=key)
+    full = json.loads(key.read_text())
+    copy.write_text(json.dumps({**full, "table": {}}))
+    run(place, key=copy)
+    assert full["table"] and json.loads(copy.read_text()) == full
+
+
 def test_a_key_gives_pseudonyms_that_it_alone_undoes(place):
     key = place / "keys" / "key.json"
     _, folder = run(place, key=key)
