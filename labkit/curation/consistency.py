@@ -7,7 +7,17 @@ from collections.abc import Iterator, Mapping
 
 from labkit.checks import Context, Hit, row_check
 from labkit.curation.contradictions import contradiction
-from labkit.curation.reading import FUNCTION_WORDS, context_line, fields, held_by, sentences, stems, values, words
+from labkit.curation.reading import (
+    FUNCTION_WORDS,
+    Value,
+    context_line,
+    fields,
+    held_by,
+    sentences,
+    stems,
+    values,
+    words,
+)
 from labkit.curation.rules import applies, binding, first_match, read_case, wrong_values
 from labkit.policy import DecisionRule, Rule
 from labkit.records import Example, Tier
@@ -134,7 +144,10 @@ def unsupported_answer(row: Example, context: Context) -> Iterator[Hit]:
         return
     ground = f"{document} {row.question} {row.system}"
     held = values(ground)
-    for value in {(v.dimension, v.amount): v for v in reversed(values(row.response))}.values():
+    stated: dict[tuple[str, float | str], Value] = {}
+    for value in values(row.response):
+        stated.setdefault((value.dimension, value.amount), value)
+    for value in stated.values():
         if not value.soft and value.text.casefold() != "one" and not held_by(value, held):
             near = ", ".join(dict.fromkeys(v.text for v in held if v.dimension == value.dimension)) or "none"
             message = f"the answer states {value.text!r}, the document does not (values of that kind in it: {near})"

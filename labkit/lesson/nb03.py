@@ -30,7 +30,7 @@ from labkit.stats import wilson
 _CARDS = {
     "bill": ("Would you mind sending the bill for the parasol again?", "request",
              "the bill has to be sent, and the polite form does not make it a question"),
-    "bulbs": ("Please tell me in which month the tulip bulbs go into the ground.", "question",
+    "bulb": ("Please tell me in which month the tulip bulbs go into the ground.", "question",
               '"please tell me" asks for information only'),
     "size": ("Is it possible to choose another size once I have paid?", "question",
              "nobody is asked to change anything yet"),
@@ -101,7 +101,7 @@ EXERCISES = Notebook("03",
         'Write a dictionary: the name of each message, and "question", "request", "problem", "complaint" or "safety".',
         _labelled,
         "Ask first whether somebody could be hurt; then what is left of the message once its tone is gone.",
-        'my_labelled = dict(bill="request", bulbs="question", size="question", spade="problem", call="complaint", pond="safety")'),
+        'my_labelled = dict(bill="request", bulb="question", size="question", spade="problem", call="complaint", pond="safety")'),
     Exercise(
         "fair", "hard", 8,
         "Write my_fair(confidences, labels): for each row its confidence, divided by the mean confidence of all rows with "
@@ -192,7 +192,7 @@ def label_of(row: Example) -> str | None:
 def own_labels(log: Path, material: Material) -> tuple[list[Label], str]:
     """What the learner has labelled so far, and a sentence that says whose labels are in use."""
     own = effective(read_jsonl(log, Label)[0]) if log.exists() else []
-    theirs = f"{len(material.labels)} labels by {', '.join(sorted({x.annotator for x in material.labels})) or 'nobody else'}"
+    theirs = f"{len(material.labels)} labels by {', '.join(sorted({x.annotator for x in material.labels})) or 'others'}"
     mine = f"your own {len(own)} labels, which go first, and {theirs}" if own else f"{theirs} (you have labelled nothing yet)"
     return own, f"Used: {mine}."
 
@@ -252,7 +252,7 @@ def listed(ranked: Sequence[Suspect], rows: Sequence[Labelled]) -> Rows:
     """Suspects with their texts, and what the label was where it was changed."""
     known = {row.id: row for row in rows}
     first = [{"text": known[s.row_id].text, "label": s.label, "its probability": f"{s.confidence:.2f}"} for s in ranked]
-    more = [{"likelier": s.suggested, "right": known[s.row_id].was or s.label} for s in ranked]
+    more = [{"likelier": s.suggested, "changed from": known[s.row_id].was or "unchanged"} for s in ranked]
     return [a | b for a, b in zip(first, more, strict=True)]
 
 

@@ -18,7 +18,7 @@ from labkit.lesson.exercises import ____, exercises
 from labkit.records import Label
 
 BOOK = exercises("03")
-RIGHT = {"bill": "request", "bulbs": "question", "size": "question", "spade": "problem", "call": "complaint", "pond": "safety"}
+RIGHT = {"bill": "request", "bulb": "question", "size": "question", "spade": "problem", "call": "complaint", "pond": "safety"}
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def test_an_empty_body_is_not_attempted(name):
     ("answer", "said"),
     [
         (RIGHT | {"bill": "question"}, "polite form"),
-        (RIGHT | {"bulbs": "request"}, "information only"),
+        (RIGHT | {"bulb": "request"}, "information only"),
         (RIGHT | {"size": "request"}, "nobody is asked"),
         (RIGHT | {"spade": "complaint"}, "tone away"),
         (RIGHT | {"call": "problem"}, "promise"),
         (RIGHT | {"pond": "question"}, "before every other"),
-        ({"pond": "safety"}, "no label for bill, bulbs"),
+        ({"pond": "safety"}, "no label for bill, bulb"),
         ("question", "dictionary"),
     ],
 )
@@ -242,5 +242,6 @@ def test_a_review_finds_more_than_chance_and_the_sum_leaves_one_set_apart(materi
         assert total[found].passed == sum(row[found].passed for row in table[:2])
         assert total[found].rate >= 0.25  # a tenth by chance
     assert table[2]["found, least likely first"].rate >= 0.6
-    listed = nb03.listed(ranked["messages"][:3], material.given)
-    assert {row["right"] for row in listed} <= set(material.guidelines[0].names)
+    listed = nb03.listed(ranked["messages"], material.given)
+    assert sum(row["changed from"] != "unchanged" for row in listed) == 10
+    assert all(row["changed from"] != row["label"] for row in listed)
