@@ -18,7 +18,7 @@
 # **QA parallel.** Curation is *test data clean-up* with the tools of *static analysis*. A check is a lint rule, a finding is a
 # defect report, deciding about it is *defect triage*. Measuring the checks with planted defects is *fault seeding*.
 #
-# **Time.** About 45 minutes, exercises included; all cells together run for about a minute.
+# **Time.** About 45 minutes, exercises included; all cells together run for one to two minutes, most of it in section 3.
 
 # %% [markdown]
 # ## Setup
@@ -194,8 +194,8 @@ rates.check(my_rates)  # rates.hint(), rates.solution()
 # They are found by the letters they share. Both texts are cut into pieces of five characters; the **similarity** is the share
 # of the pieces that both have, of all the pieces that either has: 1 is equal, 0 is nothing in common.
 #
-# Where is the threshold? These are pairs of questions from the samples: planted copies, and look-alikes that ask for another
-# answer.
+# Where is the threshold? The samples hold planted pairs of questions (here those of both halves): copies, and look-alikes that
+# ask for another answer. These are the look-alikes that come closest:
 
 # %%
 pairs = nb02.planted_pairs(known)
@@ -366,7 +366,8 @@ with TemporaryDirectory() as folder:
         print(f"{getattr(done, name).name}: {'same bytes' if same else 'DIFFERS'}")
 
 # %% [markdown]
-# Same bytes: no clock, no random draw and no order of a dictionary decides about a row. Only such a file can be evidence.
+# Same bytes: no clock and no fresh random draw decides about a row, and only such a file can be evidence. (What depends on
+# the process would show in a second one only. So restart the kernel one day, and compare the hash of the clean file above.)
 #
 # Everything so far is one command as well, and its exit code fits into a pipeline: 0 when no critical or major finding is open,
 # 1 when there are some, 2 for bad input. `labkit curate rows.csv --out clean --policy policy.yaml --suite suite.yaml`

@@ -55,10 +55,9 @@ def test_the_module_registers_its_checks():
 def test_noise_is_found_and_mended_in_both_fields(noisy, clean, kind):
     assert mend(noisy)[0] == clean
     assert kind in mend(noisy)[1]
-    for response, question, where in ((noisy, "Why?", "prompt"), (noisy, "Why?", "response")):
-        (hit,) = found("text_noise", ANSWER, noisy) if where == "prompt" else found("text_noise", response, question)
-        assert hit.repair == {where: clean}
-        assert hit.evidence in noisy
+    (asked,), (answered,) = found("text_noise", ANSWER, noisy), found("text_noise", noisy)
+    assert (asked.repair, answered.repair) == ({"prompt": clean}, {"response": clean})
+    assert answered.evidence in noisy
 
 
 @pytest.mark.parametrize(
