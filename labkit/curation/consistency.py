@@ -103,12 +103,16 @@ def policy_violation(row: Example, context: Context) -> Iterator[Hit]:
         yield from _decided(row, case, context.policy.decisions)
 
 
+def _misspelt(value: object, allowed: set[str]) -> bool:
+    """Is the value an allowed one in other words or of another type? Then that is a matter of format."""
+    truths = bool(allowed & {"true", "false"})
+    return truths is not isinstance(value, bool) or any(one in str(value).casefold() for one in allowed)
+
+
 def _decided(row: Example, case: Mapping[str, str], rules: list[DecisionRule]) -> Iterator[Hit]:
     answer = fields(row.response) or {}
-    known = {(key, str(v).casefold()) for rule in rules for key, may in rule.must.items() for v in may}
     for key, (allowed, rule) in binding(case, rules).items():
-        # A value that no rule knows is a matter of format.
-        if key in answer and str(answer[key]).casefold() not in allowed and (key, str(answer[key]).casefold()) in known:
+        if key in answer and str(answer[key]).casefold() not in allowed and not _misspelt(answer[key], allowed):
             facts = ", ".join(f"{k} {case[k.casefold()]}" for k in rule.when if k.casefold() in case)
             must = " or ".join(sorted(allowed))
             yield Hit(

@@ -171,7 +171,9 @@ def case(fields: str, answer: str) -> list:
         ("type=return; days=51; harm=injury", '{"decision": "refer", "human": false}', 1),
         ("type=return; days=51; harm=injury", '{"decision": "approve", "human": false}', 2),
         ("type=return; days=51; harm=none", '{"decision": "Refuse"}', 0),
-        ("type=return; days=51; harm=none", '{"decision": "accepted"}', 0),  # a value of no rule is a matter of format
+        ("type=return; days=51; harm=none", '{"decision": "accepted"}', 1),
+        ("type=return; days=51; harm=none", '{"decision": "refused"}', 0),  # a matter of format
+        ("type=return; days=51; harm=risk", '{"human": "no"}', 0),  # of another type: so too
         ("type=return; days=51; harm=none", '{"reason": "LATE"}', 0),
         ("type=return; days=51; harm=none", "approved", 0),
     ],
@@ -259,8 +261,8 @@ def contradict(first: tuple[str, str], second: tuple[str, str]) -> dict[str, str
             {"a": "likely"},
         ),
         (
-            (f"{ORDER}What became of my lawn mower order?", "It leaves packed as told on 14 May."),
-            (f"{ORDER}What has become of my lawn mower order?", "It was cancelled by somebody on 14 May."),
+            (f"{ORDER}I no longer see the lawn mower in my list. What became of it?", "It leaves packed as told on 14 May."),
+            (f"{ORDER}I no longer see the lawn mower in my list. What has become of it?", "It was lost by somebody on 14 May."),
             {"b": "likely"},
         ),
         (
@@ -277,7 +279,10 @@ def test_contradictions(first, second, blamed):
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (("doorbell bought two years ago just quit, covered?", "Yes."), ("doorbell bought four years ago just quit, covered?", "No.")),
+        (
+            ("doorbell bought two years ago just quit, covered?", "Yes."),
+            ("doorbell bought four years ago just quit, covered?", "No."),
+        ),
         (("What is the melting point of gold?", "1064 degrees."), ("What is the melting point of iron?", "1538 degrees.")),
         (
             ("[Order TG-1: leaves on 14 May]\nHas my kettle gone out?", "It leaves on 14 May."),

@@ -186,8 +186,8 @@ def test_whole_answers(answer):
         '{"human": false' + "}" * 30,
         "I am sorry. I am sorry. I am sorry.",
         "Return it within 45 days. Return it within 45 days.",
-        "The rack is last. It is last as it is the last part. As the last part, it is last. So the last part is the rack, and the"
-        " rack is last. In short, last is the rack. To sum up, the rack is last. Last of all comes the rack. The rack comes last.",
+        "The rack is last. It is last as it is the last part. As the last part, it is last. So the last part is the rack, and"
+        " the rack is last. In short, last is the rack. To sum up, the rack is last. Last of all comes the rack.",
     ],
 )
 def test_runaway_answers(answer):

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import LabError
-from labkit.checks import Context
-from labkit.curation import vectors, wording
-from labkit.policy import Policy
+from labkit import LabError, samples
+from labkit.checks import Context, checks_of, run_checks
+from labkit.curation import consistency, contradictions, noise, vectors, wording
+from labkit.files import read_strictly
+from labkit.policy import Policy, load
 from labkit.records import Example, Message
+
+MODULES = (noise, wording, consistency, contradictions)
 
 
 def row(question: str, response: str = "It is covered.", id: str = "r-1", system: str = "") -> Example:
@@ -150,6 +153,14 @@ def test_beyond_the_pool_rows_meet_a_sample(monkeypatch):
     rows = [*shop(), row("Was the striker offside after a throw-in?", "No, a throw-in is never offside.", "ball")]
     first = [hit.row for hit in wording.irrelevant(rows, Context())]
     assert first == ["ball"] == [hit.row for hit in wording.irrelevant(rows, Context())]
+
+
+def test_hardly_a_clean_row_is_flagged():
+    rows = read_strictly(samples.path("support/train.jsonl"), Example)[::3]
+    names = {c.name for c in checks_of("curation") if c.function.__module__ in {m.__name__ for m in MODULES}}
+    context = Context(policy=load(samples.path("support/policy.yaml"), Policy))
+    findings = run_checks(rows, context, checks_of("curation", only=sorted(names)))
+    assert len({f.row_id for f in findings}) <= 0.03 * len(rows), [(f.row_id, f.check) for f in findings]
 
 
 @settings(max_examples=60, deadline=None)
