@@ -221,14 +221,15 @@ def reference_decisions(
 ) -> list[Decision]:
     """What a reviewer who knows the plants decides about each finding.
 
-    A finding that hits a plant of its kind is accepted. One of another kind on a planted row is accepted where the
-    row is to go anyway, or where nothing else has found its defect. All others are rejected.
+    A finding of the planted kind on the planted row is accepted; on its sound counterpart it is not, because accepting
+    would drop the wrong one of the two. A finding of another kind on a planted row is accepted where the row is to go
+    anyway, or where nothing else has found its defect. All others are rejected.
     """
     findings = list(findings)
     plants = [p for p in planted if not p.lookalike]
     index = _Index(plants)
-    hits = [index.hit_by(finding) for finding in findings]
-    caught = {plant.row for hit in hits for plant in hit}
+    hits = [any(plant.row == f.row_id for plant in index.hit_by(f)) for f in findings]
+    caught = {finding.row_id for finding, hit in zip(findings, hits, strict=True) if hit}
     to_go = {plant.row for plant in plants if plant.triage == "drop"}
     decisions = []
     for number, (finding, hit) in enumerate(zip(findings, hits, strict=True), 1):

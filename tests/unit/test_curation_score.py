@@ -147,3 +147,8 @@ def test_the_benchmark_adds_domains_up_and_says_what_is_met():
     schema = next(k for k in both.kinds if k.kind == "schema")
     assert benchmark.met(schema) == "precision 1.00 met, recall 1.00 met"
     assert "recall 1.00 missed" in benchmark.met(noise._replace(kind="schema"))
+
+
+def test_the_reference_reviewer_does_not_drop_the_sound_one_of_two():
+    sides = [said("r10", "twin", other_row="r2"), said("r2", "twin", other_row="r10")]
+    assert [d.action for d in reference_decisions(sides, PLANTED)] == ["reject", "accept"]
