@@ -33,7 +33,11 @@ def matcher(subject: str, key: KeyFile | None = None) -> tuple[str, Callable[[st
         wanted = re.sub(r"[\W_]", "", plain).lower()
         kind, test = "id", _by_pattern(r"[\W_]?".join(map(re.escape, wanted)))
     pseudonyms = _pseudonyms(plain, kind, key) if key else []
-    return kind, lambda text: test(text) or any(p in text for p in pseudonyms)
+    # As it was written it must be found whatever its form: leading zeros and odd separators are lost in the patterns.
+    literal = re.compile(rf"(?i)(?<!\w){re.escape(plain)}(?!\w)") if kind in ("number", "id") else None
+    return kind, lambda text: bool(
+        test(text) or (literal and literal.search(text)) or any(p in text for p in pseudonyms)
+    )
 
 
 def _by_pattern(pattern: str) -> Callable[[str], bool]:

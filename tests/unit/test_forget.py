@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labkit import LabError
@@ -69,6 +69,8 @@ def test_a_subject_is_known_in_all_spellings(subject, kind, yes, no):
 
 
 @given(st.text(min_size=4, max_size=40))
+@example("0000000")
+@example("--a--b1")
 def test_any_subject_is_found_in_itself_or_refused(subject):
     try:
         _, mentions = matcher(subject)
