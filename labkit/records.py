@@ -7,11 +7,12 @@ and TRL / Hugging Face (prompt, chosen, rejected).
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Severity = Literal["critical", "major", "minor", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the worst first
 Role = Literal["system", "user", "assistant", "tool"]
 Technique = Literal["MFT", "INV", "DIR", "boundary", "pairwise", "property", "adversarial", "back-to-back"]
 Tier = Literal["certain", "likely", "review"]

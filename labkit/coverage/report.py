@@ -10,15 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from labkit.coverage.bias import probe
 from labkit.coverage.rebalance import Proposal
 from labkit.coverage.slices import PairCell, coverage, pairwise
 from labkit.coverage.variety import diversity
 from labkit.files import write_text
-from labkit.printable import printable
+from labkit.pages import environment
 from labkit.records import Example, Finding
 
 LONGEST_TEXT = 400
@@ -40,7 +37,7 @@ def write(
         The path.
     """
     compared = probe(rows)
-    page = _environment().get_template("coverage.html.j2")
+    page = environment(Path(__file__).parent / "templates", LONGEST_TEXT).get_template("coverage.html.j2")
     html = page.render(
         title=title,
         rows=len(rows),
@@ -53,17 +50,6 @@ def write(
         variety=diversity(rows),
     )
     return write_text(path, html)
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else printable(str(value), LONGEST_TEXT),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _pairs(cells: Sequence[PairCell]) -> list[dict[str, Any]]:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from labkit.curation.compose import compose
-from labkit.records import Decision, Example, Finding
+from labkit.records import SEVERITIES, Decision, Example, Finding
 
-SEVERITIES = ("critical", "major", "minor", "info")
 Field = Literal["prompt", "response"]
 FIELDS: tuple[Field, ...] = ("prompt", "response")
 _STATUS: Mapping[str, Literal["accepted", "rejected"]] = {

@@ -11,15 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from labkit.checks import CHECKS
 from labkit.curation.evidence import NAMES, consequence, fields, marked
-from labkit.curation.outcome import SEVERITIES, Curated
+from labkit.curation.outcome import Curated
 from labkit.files import write_text
-from labkit.printable import printable
-from labkit.records import Example, Finding
+from labkit.pages import environment
+from labkit.records import SEVERITIES, Example, Finding
 
 MOST_SHOWN, LONGEST_TEXT = 500, 1200
 _STATUS_ORDER = ("open", "accepted", "rejected")
@@ -48,7 +45,7 @@ def write(
     """
     by_id = {row.id: row for row in rows}
     order = sorted(findings, key=lambda f: (_STATUS_ORDER.index(f.status), SEVERITIES.index(f.severity)))
-    page = _environment().get_template("findings.html.j2")
+    page = environment(Path(__file__).parent / "templates", LONGEST_TEXT).get_template("findings.html.j2")
     html = page.render(
         title=title,
         rows=len(by_id),
@@ -78,17 +75,6 @@ def counts(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 
 _COLUMNS = (*SEVERITIES, "certain", "likely", "review", *_STATUS_ORDER)
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else printable(str(value), LONGEST_TEXT),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _shown(finding: Finding, rows: dict[str, Example]) -> dict[str, Any]:

@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from labkit.checks import checks_of
 from labkit.governance.cards import LIMITS, Facts, obligations, pii_by_type
 from labkit.governance.readiness import blocks
+from labkit.pages import environment
 from labkit.policy import Clearance
-from labkit.printable import printable
-from labkit.records import Finding
+from labkit.records import SEVERITIES, Finding
 
 if TYPE_CHECKING:
     from labkit.governance.step import Audit
 
 MOST_FINDINGS, LONGEST_TEXT = 200, 400
 _SAID = {"pass": "Pass", "fail": "Fail", "look": "Look"}
-_SEVERITIES = ("critical", "major", "minor", "info")
 
 
 def html(audit: Audit, findings: Sequence[Finding], everything: Facts, clearance: Clearance, pseudonyms: bool) -> str:
@@ -34,16 +30,9 @@ def html(audit: Audit, findings: Sequence[Finding], everything: Facts, clearance
         clearance: for purpose and obligations.
         pseudonyms: whether masked values can be undone with a key.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else printable(str(value), LONGEST_TEXT),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    ordered = sorted(findings, key=lambda f: (not blocks(f), _SEVERITIES.index(f.severity), f.check, f.row_id))
-    return environment.get_template("audit.html.j2").render(
+    ordered = sorted(findings, key=lambda f: (not blocks(f), SEVERITIES.index(f.severity), f.check, f.row_id))
+    page = environment(Path(__file__).parent / "templates", LONGEST_TEXT).get_template("audit.html.j2")
+    return page.render(
         audit=audit,
         said=_SAID,
         clearance=clearance,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import plotly.graph_objects as go
 
 from labkit import LabError
 from labkit.plots.style import BAD, FAINT, GOOD, INK, SOFT, Plot, at_right, label, percent, some, styled
-from labkit.records import Finding, Severity
+from labkit.records import SEVERITIES, Finding
 from labkit.stats import Rate
 
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _INKS = {"critical": "#D55E00", "major": "#E69F00", "minor": "#56B4E9", "info": "#B8BFC6"}  # Okabe and Ito, and grey
 _BAR, _PAIR = 24, 30  # pixels a check, a kind
 

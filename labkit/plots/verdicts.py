@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import plotly.graph_objects as go
 
 from labkit import LabError
 from labkit.plots.style import BAD, FAINT, GOOD, INK, SOFT, WIDTH, Plot, at_right, colour, label, percent, some, styled
-from labkit.records import Severity, Verdict
+from labkit.records import SEVERITIES, Verdict
 from labkit.stats import Rate, wilson
-
-_SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 
 def _by_requirement(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
     """Verdicts by requirement, the most severe first."""
     groups: dict[str, list[Verdict]] = {}
-    for verdict in sorted(verdicts, key=lambda v: (_SEVERITIES.index(v.severity), v.requirement)):
+    for verdict in sorted(verdicts, key=lambda v: (SEVERITIES.index(v.severity), v.requirement)):
         groups.setdefault(verdict.requirement, []).append(verdict)
     return groups
 

@@ -10,19 +10,18 @@ import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
 from labkit import LabError
 from labkit.files import explain
-from labkit.records import Requirement, Severity, Verdict
+from labkit.records import SEVERITIES, Requirement, Verdict
 from labkit.stats import Rate, non_inferior, wilson
 
 Outcome = Literal["go", "no-go", "inconclusive", "reported"]
 Paired = list[tuple[Verdict, Verdict]]
-SEVERITIES: tuple[str, ...] = get_args(Severity)
 Requirements = Mapping[str, Requirement]
 
 

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from labkit import LabError
 from labkit.files import write_text
+from labkit.pages import environment
 from labkit.plots.style import colour
-from labkit.printable import printable
-from labkit.records import Case, RunRecord, Verdict
-from labkit.release.gate import SEVERITIES, Decision
+from labkit.records import SEVERITIES, Case, RunRecord, Verdict
+from labkit.release.gate import Decision
 from labkit.release.traceability import Matrix
 from labkit.stats import wilson
 
@@ -61,7 +59,7 @@ def write(
     if candidate is None:
         raise LabError("report", f"the verdicts of {decision.candidate} are not among the models", "pass them too")
     failures = _failures(decision, candidate, models, cases, records)
-    page = _environment().get_template("report.html.j2")
+    page = environment(Path(__file__).parent / "templates", LONGEST_TEXT).get_template("report.html.j2")
     html = page.render(
         title=title,
         decision=decision,
@@ -77,17 +75,6 @@ def write(
         provenance=_made_by(records) | {name: dict(table) for name, table in (provenance or {}).items()},
     )
     return write_text(path, html)
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else printable(str(value), LONGEST_TEXT),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _panels(models: Mapping[str, Sequence[Verdict]], requirements: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from labkit.records import Case, Example, Requirement, Severity, Verdict
-from labkit.release.gate import SEVERITIES
+from labkit.records import SEVERITIES, Case, Example, Requirement, Severity, Verdict
 from labkit.stats import Rate, wilson
 
 Status = Literal["passed", "failed", "not run", "no case"]
