@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from labkit import LabError
 from labkit.curation.outcome import (
-    SEVERITIES,
     Curated,
     Field,
     apply,
@@ -21,17 +19,12 @@ from labkit.curation.outcome import (
     text_of,
     with_decision,
 )
-from labkit.files import append_jsonl, read_jsonl
-from labkit.records import Decision, Example, Finding
+from labkit.eventlog import EventLog, now
+from labkit.records import SEVERITIES, Decision, Example, Finding
 
 __all__ = ["Curated", "TriageSession", "apply", "decided", "effective"]
 
 Show = Literal["open", "decided", "all"]
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 class TriageSession:
@@ -59,38 +52,29 @@ class TriageSession:
         log: str | Path,
         who: str,
         bulk: Collection[str] | None = None,
-        clock: Callable[[], datetime.datetime] = _now,
+        clock: Callable[[], datetime.datetime] = now,
     ):
-        if not _NAME.fullmatch(who):
-            raise LabError(f"reviewer {who!r}", "cannot be used as an id", "take 1-40 letters, digits or . _ -")
+        self._log = EventLog(log, Decision, who, role="reviewer")
         self.findings = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
         self._place = {finding.id: i for i, finding in enumerate(self.findings)}
         if len(self._place) < len(self.findings):
             raise LabError("findings", "two of them share an id", "take them from one run of the checks")
         self.rows = {row.id: row for row in rows}
-        self.log, self.who, self.bulk, self.clock = Path(log), who, bulk, clock
+        self.log, self.who, self.bulk, self.clock = self._log.path, who, bulk, clock
         self._at = 0
         self._shown: list[Finding] | None = None  # worked out when it is asked for
         self.filter()
         self._read()
 
     def _read(self) -> None:
-        events: list[Decision] = []
-        self.damaged: list[Finding] = []  # damaged lines of the log, passed over
-        if self.log.exists():
-            events, self.damaged = read_jsonl(self.log, Decision)
-        self._lines = len(events) + len(self.damaged)
-        self._events = [event for event in events if event.finding in self._place]
+        self._events = [event for event in self._log.read() if event.finding in self._place]
+        self.damaged = self._log.damaged  # lines passed over
         self._settle()
 
     def _settle(self) -> None:
-        self._size = self._length()
         self._effective = effective(self._events)
         self._shown = None
         self._status = {f.id: status(f, self._effective.get(f.id)) for f in self.findings}
-
-    def _length(self) -> int:
-        return self.log.stat().st_size if self.log.exists() else 0
 
     # --- looking around ---
 
@@ -225,7 +209,7 @@ class TriageSession:
         return taken
 
     def _catch_up(self) -> None:
-        if self._length() != self._size:
+        if self._log.changed:
             self._read()
 
     def _append(
@@ -237,7 +221,7 @@ class TriageSession:
         when: datetime.datetime | None = None,
     ) -> Decision:
         event = Decision(
-            id=f"{self.who}-{self._lines + 1:04d}",  # the line in the log: no number is given twice
+            id=self._log.next_id,
             finding=finding.id,
             row_id=finding.row_id,
             decided_by=self.who,
@@ -246,12 +230,7 @@ class TriageSession:
             note=note,
             at=(when or self.clock()).isoformat(timespec="seconds"),
         )
-        try:
-            append_jsonl(self.log, event)
-        except OSError as error:
-            problem = error.strerror or "cannot be written"
-            raise LabError(str(self.log), problem, "nothing was saved: make room, or choose another file") from error
-        self._lines += 1
+        self._log.append(event)
         self._events.append(event)
         self._at = self._place[finding.id] + 1
         self._settle()

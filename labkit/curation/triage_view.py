@@ -10,19 +10,14 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit import LabError
+from labkit.cards import card, show_buttons
 from labkit.curation.evidence import NAMES, consequence, fields, marked
-from labkit.curation.outcome import SEVERITIES
 from labkit.curation.triage import TriageSession
 from labkit.printable import printable
-from labkit.records import Example, Finding
+from labkit.records import SEVERITIES, Example, Finding
 
-_CARD = "border:1px solid #888;border-radius:6px;padding:8px;margin:4px;white-space:pre-wrap;overflow-wrap:anywhere"
 _ROOM = {"description_width": "initial"}
 _SHOW = [("open", "open"), ("decided", "decided"), ("all", "all")]
-
-
-def _card(title: str, inner: str) -> str:
-    return f'<div style="{_CARD}"><b>{escape(title)}</b>\n{inner}</div>'
 
 
 def _safe(text: str) -> str:
@@ -36,7 +31,7 @@ def row_card(title: str, row: Example, finding: Finding) -> str:
         before, evidence, after = marked(finding, field, text)
         mark = f"<mark>{escape(evidence)}</mark>" if evidence else ""
         parts.append(f"<i>{NAMES[field]}:</i> {escape(before)}{mark}{escape(after)}")
-    return _card(title, "\n".join(parts))
+    return card("\n".join(parts), title)
 
 
 class TriageView:
@@ -97,11 +92,7 @@ class TriageView:
 
     def show(self) -> None:
         """Display the card, and one plain line under it for the day on which the notebook shows no buttons."""
-        from IPython.display import display
-
-        model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        view = {"application/vnd.jupyter.widget-view+json": model}
-        display({**view, "text/plain": "(buttons; they work while the kernel runs)"}, raw=True)
+        show_buttons(self.widget)
         done, total = self.session.progress
         print(
             f"Triage as {self.session.who}: {done} of {total} decided, every click is saved in {self.session.log.name}. "
@@ -205,7 +196,7 @@ class TriageView:
             lines.append(f"<i>Suggestion:</i> {_safe(finding.suggestion)}")
         lines.append(escape(consequence(finding, row)))
         lines += [f"<i>Proposed {NAMES[f].lower()}:</i> {_safe(text)}" for f, text in finding.repair.items()]
-        self.reason.value = _card("Finding", "\n".join(lines))
+        self.reason.value = card("\n".join(lines), "Finding")
         self.row.value = row_card(f"Row {finding.row_id}", row, finding) if row else ""
         other = self.session.rows.get(finding.other_row or "")
         plain = finding.model_copy(update={"evidence": "", "span": None})

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 
 from labkit import LabError
-from labkit.files import append_jsonl, read_jsonl
+from labkit.eventlog import EventLog, now
 from labkit.labelling.guideline import SKIP, Guideline
-from labkit.records import Example, Finding, Label, Record
+from labkit.records import Example, Label, Record
 from labkit.stats import Rate, wilson
 
 GOLD_SHARE = 0.1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _Key = tuple[str, str, str]  # annotator, row, guideline version
 
 
@@ -95,10 +93,6 @@ def mixed(items: Sequence[Item], gold: Sequence[Item], share: float, seed: str) 
     return out or list(items)
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
 class LabellingSession:
     """One annotator's way through the items. Each label is on disk before the next item is shown.
 
@@ -129,10 +123,9 @@ class LabellingSession:
         gold: Sequence[GoldItem] = (),
         gold_share: float = GOLD_SHARE,
         seed: int = 0,
-        clock: Callable[[], datetime.datetime] = _now,
+        clock: Callable[[], datetime.datetime] = now,
     ):
-        if not _NAME.fullmatch(annotator):
-            raise LabError(f"annotator {annotator!r}", "cannot be used as an id", "take 1-40 letters, digits or . _ -")
+        self._log = EventLog(log, Label, annotator)
         seen: set[str] = set()
         for item in [*items, *gold]:
             if item.id in seen:
@@ -140,24 +133,19 @@ class LabellingSession:
             seen.add(item.id)
         for extra in gold:
             guideline.rule(extra.label)
-        self.guideline, self.log, self.annotator, self.clock = guideline, Path(log), annotator, clock
+        self.guideline, self.log, self.annotator, self.clock = guideline, self._log.path, annotator, clock
         self.items = mixed(items, gold, gold_share, f"{seed}|{annotator}")
         self._gold = {item.id: item for item in gold}
         self._read()
         self.start_timer()
 
     def _read(self) -> None:
-        events: list[Label] = []
-        self.findings: list[Finding] = []  # damaged lines of the log, passed over
-        if self.log.exists():
-            events, self.findings = read_jsonl(self.log, Label)
-        self._lines = len(events) + len(self.findings)
-        self._own = [e for e in events if (e.annotator, e.guideline) == (self.annotator, self.guideline.version)]
+        self._own = [e for e in self._log.read() if (e.annotator, e.guideline) == (self.annotator, self.guideline.version)]
+        self.findings = self._log.damaged  # lines passed over
         self._settle()
 
     def _settle(self) -> None:
-        """Work out what the events so far amount to, and remember how long the log is by now."""
-        self._size = self._length()
+        """Work out what the events so far amount to."""
         self._effective = effective(self._own)
         self._done = {label.row_id for label in self._effective}
 
@@ -230,12 +218,9 @@ class LabellingSession:
         last = self._effective[-1]
         return self._append(last.row_id, last.value, supersedes=last.id, undo=True)
 
-    def _length(self) -> int:
-        return self.log.stat().st_size if self.log.exists() else 0
-
     def _catch_up(self) -> None:
         """Read the log again if anybody else touched it, so that no item is labelled and no number given twice."""
-        if self._length() != self._size:
+        if self._log.changed:
             self._read()
 
     def _append(
@@ -253,18 +238,13 @@ class LabellingSession:
             guideline=self.guideline.version,
             value=value,
             seconds=seconds,
-            id=f"{self.annotator}-{self._lines + 1:04d}",  # the line in the log: a number is never given twice
+            id=self._log.next_id,
             note=note,
             at=self.clock().isoformat(timespec="seconds"),
             supersedes=supersedes,
             undo=undo,
         )
-        try:
-            append_jsonl(self.log, event)
-        except OSError as error:
-            problem = error.strerror or "cannot be written"
-            raise LabError(str(self.log), problem, "nothing was saved: make room, or choose another file") from error
-        self._lines += 1
+        self._log.append(event)
         self._own.append(event)
         self._settle()
         self.start_timer()

@@ -9,10 +9,10 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit import LabError
+from labkit.cards import card, said, show_buttons
 from labkit.labelling.guideline import SKIP, html
 from labkit.labelling.session import LabellingSession
 
-_CARD = "border:1px solid #888;border-radius:6px;padding:8px;margin:4px;white-space:pre-wrap;overflow-wrap:anywhere"
 _RULES = "border-left:3px solid #888;padding:0 8px;margin:4px;font-size:90%;overflow-wrap:anywhere"
 
 
@@ -59,12 +59,8 @@ class LabellingView:
 
     def show(self) -> None:
         """Display the card, and one plain line under it for the day on which the notebook shows no buttons."""
-        from IPython.display import display
-
         self.session.start_timer()
-        model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        view = {"application/vnd.jupyter.widget-view+json": model}
-        display({**view, "text/plain": "(buttons; they work while the kernel runs)"}, raw=True)
+        show_buttons(self.widget)
         done, total = self.session.progress
         print(
             f"Labelling as {self.session.annotator} under guideline {self.session.guideline.version}: {done} of {total} "
@@ -93,15 +89,14 @@ class LabellingView:
         self._refresh()
 
     def _say(self, text: str, bad: bool = False) -> None:
-        # Not by colour alone: a problem also begins with a word.
-        self.status.value = f"<b>Not saved:</b> {escape(text)}" if bad else f"<span>{escape(text)}</span>"
+        self.status.value = said(text, bad)
 
     def _refresh(self) -> None:
         item, (done, total) = self.session.current, self.session.progress
         self.progress.value = f"<b>{escape(self.session.annotator)}</b>: {done} of {total} labelled"
         self.bar.value = done
         thanks = "<b>All labelled. Thank you.</b> Undo still takes back the last one."
-        self.item.value = f'<div style="{_CARD}">{escape(item.text)}</div>' if item else thanks
+        self.item.value = card(escape(item.text)) if item else thanks
         for button in self.buttons.values():
             button.disabled = item is None
         self.back.disabled = done == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,13 +11,12 @@ from random import Random
 from typing import Literal, NamedTuple, get_args
 
 from labkit import LabError
-from labkit.files import append_jsonl, read_jsonl
-from labkit.records import Finding, Outcome, Pair, Ranking
+from labkit.eventlog import EventLog, now
+from labkit.records import Outcome, Pair, Ranking
 
 # Small blocks keep the sides balanced even when an annotator stops early.
 BLOCK = 4
 AGAIN = "+again"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 class Slot(NamedTuple):
@@ -137,10 +135,6 @@ def _items(pairs: Sequence[Pair], annotator: str, seed: int) -> list[Item]:
     return [Item(pair, s.second, s.first) if swapped[s] else Item(pair, s.first, s.second) for pair, s in slots]
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
 class RankingSession:
     """One annotator's way through the pairs. Each choice is on disk before the next pair is shown.
 
@@ -164,30 +158,24 @@ class RankingSession:
         log: str | Path,
         annotator: str,
         seed: int = 0,
-        clock: Callable[[], datetime.datetime] = _now,
+        clock: Callable[[], datetime.datetime] = now,
     ):
-        if not _NAME.fullmatch(annotator):
-            raise LabError(f"annotator {annotator!r}", "cannot be used as an id", "take 1-40 letters, digits or . _ -")
+        self._log = EventLog(log, Ranking, annotator)
         ids = [pair.id for pair in pairs]
         if twice := next((i for i in ids if ids.count(i) > 1), None):
             raise LabError(f"pair {twice}", "is in the list twice", "give every pair an id of its own")
-        self.log, self.annotator, self.clock = Path(log), annotator, clock
+        self.log, self.annotator, self.clock = self._log.path, annotator, clock
         self.items = _items(pairs, annotator, seed)
         self._read()
         self.start_timer()
 
     def _read(self) -> None:
-        events: list[Ranking] = []
-        self.findings: list[Finding] = []  # damaged lines of the log, passed over
-        if self.log.exists():
-            events, self.findings = read_jsonl(self.log, Ranking)
-        self._lines = len(events) + len(self.findings)
-        self._own = [event for event in events if event.annotator == self.annotator]
+        self._own = [event for event in self._log.read() if event.annotator == self.annotator]
+        self.findings = self._log.damaged  # lines passed over
         self._settle()
 
     def _settle(self) -> None:
-        """Work out what the events so far amount to, and remember how long the log is by now."""
-        self._size = self._length()
+        """Work out what the events so far amount to."""
         self._effective = effective(self._own)
         self._decided = {slot(event) for event in self._effective}
 
@@ -253,12 +241,9 @@ class RankingSession:
         last = self._effective[-1]
         return self._append(last.pair, last.left, last.right, "undo", supersedes=last.id)
 
-    def _length(self) -> int:
-        return self.log.stat().st_size if self.log.exists() else 0
-
     def _catch_up(self) -> None:
         """Read the log again if anybody else touched it, so that no pair is judged and no number given twice."""
-        if self._length() != self._size:
+        if self._log.changed:
             self._read()
 
     def _append(
@@ -272,9 +257,8 @@ class RankingSession:
         seconds: float | None = None,
         supersedes: str | None = None,
     ) -> Ranking:
-        # Numbered by the line in the log, damaged lines included: a number is never given twice.
         event = Ranking(
-            id=f"{self.annotator}-{self._lines + 1:04d}",
+            id=self._log.next_id,
             pair=pair,
             annotator=self.annotator,
             left=left,
@@ -286,12 +270,7 @@ class RankingSession:
             at=self.clock().isoformat(timespec="seconds"),
             supersedes=supersedes,
         )
-        try:
-            append_jsonl(self.log, event)
-        except OSError as error:
-            problem = error.strerror or "cannot be written"
-            raise LabError(str(self.log), problem, "nothing was saved: make room, or choose another file") from error
-        self._lines += 1
+        self._log.append(event)
         self._own.append(event)
         self._settle()
         self.start_timer()

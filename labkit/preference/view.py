@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit import LabError
+from labkit.cards import card, said, show_buttons
 from labkit.preference.ranking import RankingSession
 
 TAGS = ("next_step", "apology", "wrong_fact", "wrong_decision", "invented", "too_long", "rude")
@@ -20,11 +21,6 @@ CHOICES = {
     "both_bad": "Both bad",
     "skip": "Skip",
 }
-_CARD = "border:1px solid #888;border-radius:6px;padding:8px;margin:4px;white-space:pre-wrap;overflow-wrap:anywhere"
-
-
-def _card(title: str, text: str) -> str:
-    return f'<div style="{_CARD}"><b>{escape(title)}</b>\n{escape(text)}</div>'
 
 
 class RankingView:
@@ -68,12 +64,8 @@ class RankingView:
 
     def show(self) -> None:
         """Display the card, and one plain line under it for the day on which the notebook shows no buttons."""
-        from IPython.display import display
-
         self.session.start_timer()
-        model = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        view = {"application/vnd.jupyter.widget-view+json": model}
-        display({**view, "text/plain": "(buttons; they work while the kernel runs)"}, raw=True)
+        show_buttons(self.widget)
         done, total = self.session.progress
         print(
             f"Ranking as {self.session.annotator}: {done} of {total} done, every click is saved in "
@@ -103,8 +95,7 @@ class RankingView:
         self._refresh()
 
     def _say(self, text: str, bad: bool = False) -> None:
-        # Not by colour alone: a problem also begins with a word.
-        self.status.value = f"<b>Not saved:</b> {escape(text)}" if bad else f"<span>{escape(text)}</span>"
+        self.status.value = said(text, bad)
 
     def _clear(self) -> None:
         self.note.value = ""
@@ -116,8 +107,9 @@ class RankingView:
         self.progress.value = f"<b>{escape(self.session.annotator)}</b>: {done} of {total} judged"
         self.bar.value = done
         if item:
-            self.prompt.value = _card("Prompt", item.question)
-            self.left.value, self.right.value = _card("Answer A", item.left_text), _card("Answer B", item.right_text)
+            self.prompt.value = card(escape(item.question), "Prompt")
+            self.left.value = card(escape(item.left_text), "Answer A")
+            self.right.value = card(escape(item.right_text), "Answer B")
         else:
             self.prompt.value = "<b>All judged. Thank you.</b> Undo still takes back the last one."
             self.left.value = self.right.value = ""
