@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,12 +136,21 @@ def read_rows(path: str | Path) -> tuple[list[Example], list[Finding]]:
         LabError: the file cannot be read, or no row of it is in a known format; the message names the fields found.
     """
     path = Path(path)
-    examples: list[Example] = []
     findings: list[Finding] = []
-    seen: set[str] = set()
     unit, found = records(path)
     read = list(found)
     ours = any(detect(line.value) == "labkit" for line in read)
+    examples = list(usable(path, unit, read, ours, findings))
+    if not examples:
+        what = findings[0].message.removeprefix(f"{path.name} ") if findings else "the file is empty of records"
+        known = "lab examples, OpenAI messages, ShareGPT, Alpaca, prompt/completion or question/answer"
+        raise LabError(str(path), f"holds no usable row ({what})", f"give it rows in one of these formats: {known}")
+    return examples, findings
+
+
+def usable(path: Path, unit: str, read: Iterable[Line], ours: bool, findings: list[Finding]) -> Iterator[Example]:
+    """The good rows one by one, as :func:`read_rows` gives them; a finding for each other record goes into ``findings``."""
+    seen: set[str] = set()
     for line in read:
         problem, mend = line.problem, line.mend
         if problem is None:
@@ -149,17 +158,13 @@ def read_rows(path: str | Path) -> tuple[list[Example], list[Finding]]:
                 example = _example(line.value, path, line.number, ours)
                 if example.id in seen:
                     raise ValueError(f"id {example.id} was used before")
-                seen.add(example.id)
-                examples.append(example)
-                continue
             except (ValueError, RecursionError) as error:
                 problem, mend = _why(error), "see 'labkit schema example' for the fields a row needs"
-        findings.append(_unusable(path, unit, line, problem, mend))
-    if not examples:
-        what = findings[0].message.removeprefix(f"{path.name} ") if findings else "the file is empty of records"
-        known = "lab examples, OpenAI messages, ShareGPT, Alpaca, prompt/completion or question/answer"
-        raise LabError(str(path), f"holds no usable row ({what})", f"give it rows in one of these formats: {known}")
-    return examples, findings
+        if problem is None:
+            seen.add(example.id)
+            yield example
+        else:
+            findings.append(_unusable(path, unit, line, problem, mend))
 
 
 def _why(error: Exception) -> str:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from labkit import LabError
 from labkit.checks import CHECKS, Check, Context, load_own_checks, run_checks
 from labkit.files import explain
-from labkit.formats import _example, _unusable, _why, detect, read_rows
+from labkit.formats import detect, read_rows, usable
 from labkit.records import Example, Finding
 from labkit.tables import records
 
@@ -239,20 +239,9 @@ def _rows(path: Path, unusable: list[Finding]) -> Iterator[Example]:
     """The rows that read_rows returns, one by one; the findings that it returns are put into ``unusable``."""
     ours = any(detect(line.value) == "labkit" for line in records(path)[1])
     unit, found = records(path)
-    seen: set[str] = set()
-    for line in found:
-        problem, mend = line.problem, line.mend
-        if problem is None:
-            try:
-                row = _example(line.value, path, line.number, ours)
-                if row.id in seen:
-                    raise ValueError(f"id {row.id} was used before")
-            except (ValueError, RecursionError) as error:
-                problem, mend = _why(error), "see 'labkit schema example' for the fields a row needs"
-        if problem is None:
-            seen.add(row.id)
-            yield row
-        else:
-            unusable.append(_unusable(path, unit, line, problem, mend))
-    if not seen:
+    any_row = False
+    for row in usable(path, unit, found, ours, unusable):
+        any_row = True
+        yield row
+    if not any_row:
         read_rows(path)  # refuses the file, and says why
