@@ -66,7 +66,7 @@ def main() -> None:
     for seed in range(1, options.seeds + 1):
         for side, file in files.items():
             rows = len(file.read_text("utf-8").splitlines())
-            settings = SFTSettings(epochs=STEPS * 4 / (4 * -(-rows // 4)), seed=seed)
+            settings = SFTSettings(epochs=STEPS / -(-rows // 4), seed=seed)
             name = f"{side}-{seed}"
             tuned = fine_tune(home, file, settings, name=name)
             answers(home, tuned.merged, suite, name)

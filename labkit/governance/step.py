@@ -107,17 +107,19 @@ def audit(
 
     context = Context(policy=written, clearance=cleared, today=today)
 
+    masker = Masker(bytes.fromhex(opened.key), opened.table) if opened else Masker()
+
     def work(scratch: Path) -> None:
-        _write(scratch, name, rows, context, Masker(bytes.fromhex(opened.key), opened.table) if opened else Masker())
+        _write(scratch, name, rows, context, masker)
 
     parameters = {"today": today.isoformat(), "key": sha256(opened.key)[:12] if opened else None}
     inputs = [rows, *(Path(p) for p in (clearance, policy) if p is not None)]
     first = home.run(
         "governance", name, work, outputs=[f"{name}.{part}" for part in PARTS], inputs=inputs, parameters=parameters
     )
-    if opened and key:  # also when the audit was done before: the file given now may be another copy of the same key
-        masker = Masker(bytes.fromhex(opened.key), opened.table)
-        cleared_rows(read_rows(rows)[0], context, masker)
+    if opened and key:
+        if masker.table == opened.table:  # the audit was done before, and this file may be another copy of the same key
+            cleared_rows(read_rows(rows)[0], context, masker)
         save_key(key, KeyFile(key=opened.key, table=masker.table))
     made = first.parent / f"{name}.audit.json"
     return Audit.model_validate_json(made.read_text(encoding="utf-8")), first.parent
