@@ -83,7 +83,8 @@ def main() -> None:
     difference = cluster_bootstrap(gain, clusters, confidence=0.95)
     print(f"curated - raw: {difference.estimate:+.1%} (95%: {difference.low:+.1%} to {difference.high:+.1%})")
     seconds = round(time.monotonic() - started)
-    finish("cleaning_pays", {**result, "difference": difference.model_dump(), "seconds": seconds}, options)
+    result |= {"difference": difference.model_dump(), "seconds": seconds}
+    finish("cleaning_pays", result, options, [folder])
 
 
 def _summary(runs: list[list[bool]]) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def main() -> None:
         "by_domain": {name: as_json(found.overall) for name, found in by_domain.items()},
         "clean_flagged": numbers(every.clean_flagged),
     }
-    finish("planted", result, options)
+    finish("planted", result, options, [samples.path("clearance.yaml").parent])
 
 
 if __name__ == "__main__":

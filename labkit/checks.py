@@ -1,15 +1,16 @@
 """The registry of data checks: small functions from rows to hits, by name. Each stage brings its own, users add theirs.
 
-    @row_check("shouting", severity="minor", about="An answer in capitals.")
-    def shouting(row, context):
-        if row.response.isupper():
-            yield Hit(row.id, "the answer shouts", evidence=row.response[:40])
+@row_check("shouting", severity="minor", about="An answer in capitals.")
+def shouting(row, context):
+    if row.response.isupper():
+        yield Hit(row.id, "the answer shouts", evidence=row.response[:40])
 """
 
 from __future__ import annotations
 
 import datetime
 import importlib.util
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,21 +174,59 @@ def _finding(check: Check, hit: Hit, row: Example | None) -> Finding:
     )
 
 
+def must_exist(names: Iterable[str], where: str) -> None:
+    """Refuse names of checks that nobody has registered; ``schema`` is the readers'.
+
+    Raises:
+        LabError: naming the first unknown one, and those that there are.
+    """
+    wanted = {*names} - {"schema"}
+    if not wanted <= set(CHECKS):  # other stages' checks are loaded by name: this module imports no stage
+        for stage in ("curation", "governance", "coverage"):
+            package = importlib.import_module(f"labkit.{stage}")
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{package.__name__}.{module.name}")
+    if unknown := sorted(wanted - set(CHECKS)):
+        mend = f"choose of schema, {', '.join(sorted(CHECKS))}, or load your own checks first"
+        raise LabError(where, f"names a check {unknown[0][:60]!r} that does not exist", mend)
+
+
 def load_own_checks(path: str | Path) -> list[str]:
     """Import a user's ``checks.py`` and return the names it registered. This runs the file: name only your own.
 
     Raises:
         LabError: the file cannot be imported, or registers nothing.
     """
-    before = dict(CHECKS)
-    spec = importlib.util.spec_from_file_location("own_checks", path)
+    mend = "put @row_check(...) above a function, see labkit.checks"
+    return load_own(path, "own_checks", lambda: CHECKS, "check", mend)
+
+
+def load_own(
+    path: str | Path, module: str, registry: Callable[[], Mapping[str, object]], what: str, mend: str
+) -> list[str]:
+    """Import a user's Python file that fills a registry, and return the names it registered.
+
+    Args:
+        path: the file. It is run: name only your own.
+        module: what its functions are said to be of.
+        registry: gives what is registered now, by name.
+        what: one of these, for messages.
+        mend: what to do when the file registers none.
+
+    Raises:
+        LabError: the file cannot be imported, or registers nothing; one that the file itself raises stays as it is.
+    """
+    before = dict(registry())
+    spec = importlib.util.spec_from_file_location(module, path)
     try:
         if spec is None or spec.loader is None:
             raise ImportError("no Python file")
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except LabError as error:
+        raise LabError(f"{path}, {error.where}", error.what, error.mend) from error
     except Exception as error:
         raise LabError(str(path), f"cannot be imported ({type(error).__name__}: {error})", "mend the file") from error
-    added = [name for name, check in CHECKS.items() if before.get(name) is not check]
+    added = [name for name, entry in registry().items() if before.get(name) is not entry]
     if not added:
-        raise LabError(str(path), "registers no check", "put @row_check(...) above a function, see labkit.checks")
+        raise LabError(str(path), f"registers no {what}", mend)
     return added

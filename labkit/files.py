@@ -50,8 +50,10 @@ def _parse(number: int, raw: bytes, complete: bool) -> Line:
         return Line(number, None, f"line is longer than {LONGEST_LINE >> 20} MB", "split or shorten the row")
     if b"\x00" in raw:
         return Line(number, None, "line holds NUL bytes", "save the file again as UTF-8 text")
+    keys = Keys()
     try:
-        return Line(number, json.loads(raw.decode("utf-8"), parse_constant=_no_constant), None, "")
+        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=keys)
+        return Line(number, None, *keys.problem) if keys.problem else Line(number, value, None, "")
     except UnicodeDecodeError as error:
         return Line(number, None, f"byte {error.start + 1} is not UTF-8", "save the file again as UTF-8 text")
     except RecursionError:
@@ -60,6 +62,21 @@ def _parse(number: int, raw: bytes, complete: bool) -> Line:
         if not complete:
             return Line(number, None, "last line is cut off", "write the file again; its writer was interrupted")
         return Line(number, None, f"not JSON ({error})", "mend or remove the line")
+
+
+class Keys:
+    """What makes JSON objects of their members, and notes a key that stands twice in one: the last would win in silence."""
+
+    def __init__(self) -> None:
+        self.problem: tuple[str, str] | None = None
+
+    def __call__(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(members)
+        if len(found) < len(members):
+            names = [name for name, _ in members]
+            twice = next(name for name in names if names.count(name) > 1)
+            self.problem = f"key {twice[:40]!r} stands twice in one object", "keep one of the two values"
+        return found
 
 
 def _no_constant(name: str) -> Any:

@@ -1,7 +1,8 @@
 """The statistics behind verdicts: intervals for rates and paired differences, and the three-valued comparison.
 
-Sources: Wilson 1927 (one rate); Newcombe 1998, method 10 (paired difference); Fagerland, Lydersen and Laake 2013
-(mid-p McNemar); Holm 1979. numpy is imported where it is drawn with, so that the command line starts fast.
+Sources: Wilson 1927 (one rate); Newcombe 1998, method 10 (difference of two independent rates, and of two paired ones);
+Fagerland, Lydersen and Laake 2013 (mid-p McNemar); Holm 1979. numpy is imported where it is drawn with, so that the
+command line starts fast.
 """
 
 from __future__ import annotations
@@ -81,6 +82,21 @@ def wilson(passed: int, n: int, confidence: float = 0.95) -> Rate:
     low = 0.0 if passed == 0 else centre - half
     high = 1.0 if passed == n else centre + half
     return Rate(passed=passed, n=n, rate=p, low=low, high=high)
+
+
+def rate_difference(a: Rate, b: Rate, confidence: float = 0.95) -> Interval:
+    """Newcombe's interval (method 10) for the difference a - b of two independent rates.
+
+    Raises:
+        LabError: one of them has no rows.
+    """
+    if not a.n or not b.n:
+        raise LabError("rate difference", "a group has no rows", "compare groups that occur")
+    a, b = wilson(a.passed, a.n, confidence), wilson(b.passed, b.n, confidence)
+    difference = a.rate - b.rate
+    low = difference - math.hypot(a.rate - a.low, b.high - b.rate)
+    high = difference + math.hypot(a.high - a.rate, b.rate - b.low)
+    return Interval(estimate=difference, low=max(-1.0, low), high=min(1.0, high))
 
 
 def paired_difference(a: Sequence[bool], b: Sequence[bool], confidence: float = 0.90) -> Difference:

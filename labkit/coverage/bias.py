@@ -1,6 +1,6 @@
 """Do groups get different outcomes? Differences with intervals, compared among like requests, and never on few rows.
 
-Sources: Newcombe 1998, method 10 (difference of two independent rates); Mantel and Haenszel 1959 with the variance of
+Sources: :func:`labkit.stats.rate_difference` (Newcombe, crude difference); Mantel and Haenszel 1959 with the variance of
 Sato 1989 (difference adjusted for strata; holds for few large and for many small strata). Several comparisons share
 one error rate (Bonferroni). A gap is a reason to look, not a proof: the groups may differ in what was asked.
 """
@@ -21,7 +21,7 @@ from labkit.checks import DATASET, Context, Hit, set_check
 from labkit.coverage.slices import usable
 from labkit.curation.reading import fields, sentences
 from labkit.records import Example
-from labkit.stats import Interval, Rate, wilson
+from labkit.stats import Interval, Rate, rate_difference, wilson
 
 FEWEST = 30  # rows of a group below which its rate means nothing
 SMALLEST = 0.1  # a gap that is worth a finding: ten points
@@ -91,7 +91,7 @@ class Gap(BaseModel):
 
 
 class Probe(BaseModel):
-    """All comparisons, and the groups that were refused with the reason."""
+    """All comparisons, and the groups and kinds of request that were refused, with the reason."""
 
     gaps: list[Gap]
     refused: list[str]
@@ -104,21 +104,6 @@ class Probe(BaseModel):
 
 def _points(interval: Interval) -> str:
     return f"{100 * interval.estimate:+.0f} points ({100 * interval.low:+.0f} to {100 * interval.high:+.0f})"
-
-
-def rate_difference(a: Rate, b: Rate, confidence: float = 0.95) -> Interval:
-    """Newcombe's interval for the difference a - b of two independent rates.
-
-    Raises:
-        LabError: one of them has no rows.
-    """
-    if not a.n or not b.n:
-        raise LabError("rate difference", "a group has no rows", "compare groups that occur")
-    a, b = wilson(a.passed, a.n, confidence), wilson(b.passed, b.n, confidence)
-    difference = a.rate - b.rate
-    low = difference - math.hypot(a.rate - a.low, b.high - b.rate)
-    high = difference + math.hypot(a.high - a.rate, b.rate - b.low)
-    return Interval(estimate=difference, low=max(-1.0, low), high=min(1.0, high))
 
 
 def stratified_difference(strata: Sequence[tuple[Rate, Rate]], confidence: float = 0.95) -> Interval | None:
@@ -156,7 +141,8 @@ def probe(
 ) -> Probe:
     """Compare outcomes between the groups of each slice, over all rows and for each kind of request.
 
-    Groups under 30 rows are refused. Where outcomes are called approve, accept, grant or the like, their rate is
+    Groups under 30 rows are refused, and so are they within one kind of request. Where outcomes are called approve,
+    accept, grant or the like, their rate is
     compared; else that of every outcome with at least 5% of the rows.
 
     Args:
@@ -188,6 +174,8 @@ def probe(
                 strata = _strata(judged, name, (a, b), favoured, like)
                 big = [value for value, pair in strata.items() if like and min(pair[0].n, pair[1].n) >= FEWEST]
                 plan += [(name, a, b, label, strata, where) for where in (None, *big)]
+            if like and wanted:
+                refused += _too_small(f"{name}: {a} vs {b}", like, strata)
     each = 1 - (1 - confidence) / max(1, len(plan))
     return Probe(gaps=[_gap(*entry, like, each) for entry in plan], refused=refused)
 
@@ -215,6 +203,13 @@ def _strata(
         if (group := row.slices.get(name)) in pair:
             hits.setdefault(row.slices.get(like or "", ""), ([], []))[group == pair[1]].append(got in favoured)
     return {kind: (_rate(first), _rate(second)) for kind, (first, second) in sorted(hits.items())}
+
+
+def _too_small(pair: str, like: str, strata: _Strata) -> Iterator[str]:
+    """The kinds of request at which two groups are not compared by themselves, in one line."""
+    small = [f"{kind} ({a.n} and {b.n} rows)" for kind, (a, b) in strata.items() if min(a.n, b.n) < FEWEST]
+    if small:
+        yield f"{pair} is not compared by itself at {like}={', '.join(small)}: {FEWEST} of each are needed"
 
 
 def _rate(hits: Sequence[bool]) -> Rate:

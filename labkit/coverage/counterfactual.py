@@ -33,11 +33,14 @@ class Swap(BaseModel):
         name: what is swapped, e.g. ``names``; it goes into the ids of rewritten rows.
         words: word -> the word instead, lower case.
         slices: slice -> value -> the value instead, for the rewritten row.
+        first: the words of the first side; ``sides`` names both. They give a comparison its direction.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,30}$")
     words: dict[str, str]
     slices: dict[str, dict[str, str]] = {}
+    first: frozenset[str] = frozenset()
+    sides: tuple[str, str] = ("the request", "its twin")
 
 
 class Counterfactual(BaseModel):
@@ -50,14 +53,15 @@ class Counterfactual(BaseModel):
 
 
 class Flips(BaseModel):
-    """Answers to requests and to their twins: how many decisions changed, and whether in one direction.
+    """Answers to two sides of the same requests: how many decisions changed, and whether in one direction.
 
     Args:
         n: pairs in which both answers hold a decision.
         changed: pairs with two different decisions: each of them is a defect, in whatever direction.
-        a_only, b_only: pairs in which only the request (a) or only its twin (b) got the outcome.
+        a_only, b_only: pairs in which only the first side (a) or only the second (b) got the outcome.
         p: mid-p McNemar on these two: small where one side is favoured.
         rows: keys of the changed pairs.
+        sides: what a and b are.
     """
 
     n: int
@@ -67,12 +71,15 @@ class Flips(BaseModel):
     b_only: int
     p: float
     rows: list[str]
+    sides: tuple[str, str] = ("the request", "its twin")
 
     def __str__(self) -> str:
         if not self.n:
             return "0 pairs, nothing to compare"
-        lean = f"{self.outcome!r} {self.a_only} times for the request only, {self.b_only} times for its twin only"
-        return f"{self.changed} of {self.n} decisions changed; {lean} (mid-p {self.p:.3f})"
+        a, b = self.sides
+        lean = f"{self.outcome!r} {self.a_only} times for {a} only, {self.b_only} times for {b} only"
+        p = f"mid-p {self.p:.3f}" if self.p >= 0.001 else "mid-p < 0.001"
+        return f"{self.changed} of {self.n} decisions changed; {lean} ({p})"
 
 
 def between(
@@ -96,7 +103,9 @@ def between(
         raise LabError(f"swap {name}", f"has {both[0]!r} on both sides", "name each word once")
     words = {word: low_right[i % len(low_right)] for i, word in enumerate(low_left)}
     words |= {word: low_left[i % len(low_left)] for i, word in enumerate(low_right)}
-    return Swap(name=name, words=words, slices={key: {a: b, b: a} for key, (a, b) in (slices or {}).items()})
+    sides = next(iter((slices or {}).values()), (low_left[0], low_right[0]))
+    mirrored = {key: {a: b, b: a} for key, (a, b) in (slices or {}).items()}
+    return Swap(name=name, words=words, slices=mirrored, first=frozenset(low_left), sides=sides)
 
 
 _OWN = "her (own)"  # no word of a text: the mark of an owning "her"
@@ -104,7 +113,8 @@ _OWN = "her (own)"  # no word of a text: the mark of an owning "her"
 
 def pronouns() -> Swap:
     """Swap he and she, his and her, and a few words like them. A rule of thumb tells "her" (his) from "her" (him)."""
-    return Swap(name="pronouns", words={**_PRONOUNS, **_FEMALE, "his": "her", _OWN: "his"})
+    words = {**_PRONOUNS, **_FEMALE, "his": "her", _OWN: "his"}
+    return Swap(name="pronouns", words=words, first=frozenset([*_PRONOUNS, "his"]), sides=("he", "she"))
 
 
 def rewrite(text: str, swap: Swap) -> tuple[str, list[tuple[str, str]]]:
@@ -161,14 +171,18 @@ def _twin(row: Example, swap: Swap) -> Iterator[Counterfactual]:
 
 
 def paired_flips(
-    answers_a: Mapping[str, str | None], answers_b: Mapping[str, str | None], outcome: str = "approve"
+    answers_a: Mapping[str, str | None],
+    answers_b: Mapping[str, str | None],
+    outcome: str = "approve",
+    sides: tuple[str, str] = ("the request", "its twin"),
 ) -> Flips:
-    """Compare decisions on requests (a) with those on their twins (b), key by key.
+    """Compare the decisions of two sides (a and b), key by key.
 
     Args:
         answers_a: decision by key, such as the row's id; None where an answer held none.
-        answers_b: the same of the twins, under the same keys.
+        answers_b: the same of the other side, under the same keys.
         outcome: the decision whose two directions are counted.
+        sides: what a and b are, as "the request" and "its twin".
 
     Raises:
         LabError: the two do not have the same keys.
@@ -179,8 +193,8 @@ def paired_flips(
     a_only = sum(a == outcome != b for a, b in pairs.values())
     b_only = sum(b == outcome != a for a, b in pairs.values())
     differ = [key for key, (a, b) in pairs.items() if a != b]
-    p = mcnemar_midp(a_only, b_only)
-    return Flips(n=len(pairs), changed=len(differ), outcome=outcome, a_only=a_only, b_only=b_only, p=p, rows=differ)
+    p, n = mcnemar_midp(a_only, b_only), len(pairs)
+    return Flips(n=n, changed=len(differ), outcome=outcome, a_only=a_only, b_only=b_only, p=p, rows=differ, sides=sides)
 
 
 def fairness_probe(
@@ -191,6 +205,9 @@ def fairness_probe(
 ) -> dict[str, Flips]:
     """Ask a model about each row and its twins, and compare the decisions, swap by swap.
 
+    A row may stand on either side of a swap: its first swapped word says on which. Side a is always the swap's first
+    one, so that a model that favours it shows in one direction, whichever side the rows were written from.
+
     Args:
         rows: requests.
         swaps: what must make no difference.
@@ -199,13 +216,17 @@ def fairness_probe(
     """
     known = {row.id: row for row in rows}
     asked: dict[str, str | None] = {}
+    of = {swap.name: swap for swap in swaps}
     a: dict[str, dict[str, str | None]] = {swap.name: {} for swap in swaps}
     b: dict[str, dict[str, str | None]] = {swap.name: {} for swap in swaps}
     for pair in counterfactuals(known.values(), swaps):
         if pair.row not in asked:
             asked[pair.row] = _decided(known[pair.row], answer)
-        a[pair.swap][pair.row], b[pair.swap][pair.row] = asked[pair.row], _decided(pair.twin, answer)
-    return {name: paired_flips(a[name], b[name], outcome) for name in a}
+        swap = of[pair.swap]
+        as_asked = not swap.first or pair.changed[0][0].casefold() in swap.first
+        mine, its = (a, b) if as_asked else (b, a)
+        mine[pair.swap][pair.row], its[pair.swap][pair.row] = asked[pair.row], _decided(pair.twin, answer)
+    return {name: paired_flips(a[name], b[name], outcome, swap.sides) for name, swap in of.items()}
 
 
 def _decided(row: Example, answer: Callable[[Sequence[Message]], str]) -> str | None:

@@ -82,13 +82,24 @@ def shingle_matrix(texts: Sequence[str]) -> sparse.csr_matrix:
     Raises:
         LabError: the texts are too many for one search.
     """
-    parts = [_hashes(chunk) for chunk in _chunks(texts)]
-    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(p[0] for p in parts)])
-    indptr = np.concatenate([[0], *(p[1] for p in parts)]).cumsum()
-    if indptr[-1] >= 2**31:
+    # Room for the most shingles that there can be: what stays unused takes no memory, and nothing has to be put together,
+    # which would take twice as much.
+    indices = np.empty(sum(map(_most_shingles, texts)), dtype=np.int32)
+    counts, end = [np.zeros(1, dtype=np.int64)], 0
+    for chunk in _chunks(texts):
+        hashes, found = _hashes(chunk)
+        indices[end : end + len(hashes)] = hashes
+        counts.append(found)
+        end += len(hashes)
+    if end >= 2**31:
         raise LabError("duplicate search", "the texts hold more than two thousand million shingles", "search them in parts")
-    ones = np.ones(len(indices), dtype=np.int8)
+    indices, indptr = indices[:end], np.concatenate(counts).cumsum()
+    ones = np.ones(end, dtype=np.int8)
     return sparse.csr_matrix((ones, indices, indptr.astype(np.int32)), shape=(len(texts), 1 << _BITS))
+
+
+def _most_shingles(text: str) -> int:
+    return max(1, len(text) if text.isascii() else len(normalise(text).encode()))
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -15,7 +15,49 @@ from labkit.records import Example
 
 _GREETING = stems("dear hello thanks thank team good morning afternoon evening some day week month year one")
 ALIKE, SAME = 0.5, 0.6  # similarity of questions whose figures are compared; whose decision, yes or no is compared
+_ANSWERS = 0.35  # similarity of answers without their figures, from which they may be two versions of one
+RELATED = 0.3  # share of the questions' words in common, where context and answer (figures apart) are the same
 _YES, _NO = re.compile(r"\W*yes\b", re.I), re.compile(r"\W*no\b(?! (?:problem|worries))", re.I)
+_FIGURE = re.compile(
+    r"\d[\d.,:]*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|forty|sixty)\b", re.I
+)
+# Words that exclude each other where two answers are otherwise alike.
+_OPPOSITES = [
+    (re.compile(rf"\b(?:{a})\b", re.I), re.compile(rf"\b(?:{b})\b", re.I))
+    for a, b in (
+        (
+            "can|may|is possible|are possible|allowed|permitted",
+            "can ?not|can't|may not|impossible|forbidden|not allowed|prohibited",
+        ),
+        (
+            "free(?: of charge)?|at no cost|without charge|no charge",
+            "costs?|charged?|at your (?:own )?(?:cost|expense)|chargeable|for a fee",
+        ),
+        ("includ(?:ed|es)|comes with|supplied with", "not included|sold separately|excluded|bought separately|extra charge"),
+        (
+            "accept(?:ed)?|approved?|granted|covered|valid",
+            "refused?|rejected?|declined?|excluded|expired|invalid|not covered",
+        ),
+        (r"dishwasher|machine[- ]wash\w*", r"by hand|hand[- ]wash\w*"),
+        ("safe|harmless", "unsafe|dangerous|harmful|toxic|poisonous"),
+        ("you pay|customer pays", "we pay|the shop pays|at our (?:cost|expense)"),
+        ("left|clockwise", "right|anti-?clockwise"),
+        ("top|upper|above", "bottom|lower|below"),
+        ("more than|at least|minimum", "less than|at most|maximum"),
+        ("increase|raise|up", "decrease|lower|reduce|down"),
+        ("indoors?|inside", "outdoors?|outside"),
+        ("shade|shady", "full sun|sunny"),
+        ("waterproof", "not waterproof|splash-?proof"),
+        ("hot|warm", "cold|cool"),
+        ("wet|damp|moist", "dry"),
+        ("with", "without"),
+        ("before", "after"),
+        ("always", "never"),
+        ("open", "closed|shut"),
+        ("spring|summer", "autumn|winter"),
+        ("morning", "evening"),
+    )
+]
 _NOT = re.compile(r"\b(?:not|no|never|cannot|nor|neither|without|\w+n't)\b", re.I)
 
 
@@ -60,9 +102,21 @@ def contradiction(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
 def _comparable(rows: Sequence[Example]) -> Iterator[tuple[int, int, float]]:
     """Pairs of rows with the same context and nearly the same question, with the same figures in it."""
     contexts = [tuple(map(normalise, (row.system, *context_lines(row)))) for row in rows]
+    seen: set[tuple[int, int]] = set()
     for a, b, alike in near_pairs([row.question for row in rows], threshold=ALIKE):
         one, two = rows[a].question, rows[b].question
+        seen.add((a, b))
         if contexts[a] == contexts[b] and not _other_figures(one, two) and not _other_subject(one, two):
+            yield a, b, alike
+    # A paraphrase shares few letters. Where the same context stands above both, and the answers are the same but for
+    # their figures or a negation, a few words in common show that the same was asked.
+    bound = [i for i, context in enumerate(contexts) if len(context) > 1 and fields(rows[i].response) is None]
+    answers = [_FIGURE.sub("", rows[i].response) for i in bound]
+    for x, y, _ in near_pairs(answers, threshold=_ANSWERS) if bound else ():
+        a, b = bound[x], bound[y]
+        one, two = rows[a].question, rows[b].question
+        alike = _share(stems(one) - _GREETING, stems(two) - _GREETING)
+        if contexts[a] == contexts[b] and (a, b) not in seen and alike >= RELATED and not _other_figures(one, two):
             yield a, b, alike
 
 
@@ -101,7 +155,20 @@ def _disagreement(one: Example, two: Example, alike: float) -> str:
             return f"{mine[0].text!r} against {his[0].text!r}"
     if alike >= SAME and _stance(one.response) * _stance(two.response) < 0:
         return "yes against no"
+    if words_alike >= ALIKE and (opposite := _opposite(one.response, two.response)):
+        return opposite
     return _other_state(one, two) if alike >= SAME else ""
+
+
+def _opposite(one: str, two: str) -> str:
+    """Words of two otherwise like answers that exclude each other, or a negation that only one of their first sentences has."""
+    for left, right in _OPPOSITES:
+        for a, b in ((one, two), (two, one)):
+            if (x := left.search(a)) and (y := right.search(b)) and not right.search(a) and not left.search(right.sub("", b)):
+                return f"{x[0]!r} against {y[0]!r}" if a is one else f"{y[0]!r} against {x[0]!r}"
+    first, second = (next(iter(sentences(text)), "") for text in (one, two))
+    negated = bool(_NOT.search(first)) != bool(_NOT.search(second))
+    return "one says not" if negated and _share(stems(first), stems(second)) >= ALIKE else ""
 
 
 def _share(one: set[str], two: set[str]) -> float:

@@ -29,6 +29,7 @@ SIMILAR = 0.5  # at or above it two questions count as near-duplicates (review t
 LIKELY, CERTAIN = 0.6, 0.8  # on real support rows 88% and 94% of such pairs have the same intent
 CONTAINED = 0.9  # share of the smaller text's shingles that the larger one has: a cut copy, or boilerplate around it
 _LEAST_CONTAINED, _LEAST_SHARE = 20, 0.25  # shingles, and share of the larger text: "my order" is in every text
+_AT_ONCE = 100_000
 MOST = 100  # rows that one row may stand for, identical ones apart
 
 
@@ -88,9 +89,11 @@ def duplicate_pairs(texts: Sequence[str]) -> list[DuplicatePair]:
         return []
     a, b, jaccard, containment = _measured(shingle_matrix(texts), None, SIMILAR, CONTAINED)
     found = []
-    for i, j, similarity, share in zip(a.tolist(), b.tolist(), jaccard.tolist(), containment.tolist(), strict=True):
-        if tier := _tier(texts[i], texts[j], similarity, share):
-            found.append(DuplicatePair(i, j, similarity, share, tier))
+    for start in range(0, len(a), _AT_ONCE):  # numbers as Python objects take far more memory than in arrays
+        part = (column[start : start + _AT_ONCE].tolist() for column in (a, b, jaccard, containment))
+        for i, j, similarity, share in zip(*part, strict=True):
+            if tier := _tier(texts[i], texts[j], similarity, share):
+                found.append(DuplicatePair(i, j, similarity, share, tier))
     return found
 
 

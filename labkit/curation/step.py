@@ -6,12 +6,13 @@ import datetime
 import importlib
 import importlib.util
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import LabError
-from labkit.checks import CHECKS, Check, Context, checks_of, load_own_checks
+from labkit.checks import CHECKS, Check, Context, checks_of, load_own_checks, must_exist
 from labkit.curation import report
 from labkit.curation.engine import ready, run_on
 from labkit.curation.held_out import questions
@@ -181,6 +182,8 @@ def curate(
     if unknown := [check for check in accept if check != "schema" and check not in CHECKS]:
         raise LabError(f"accept {unknown[0]}", "is no check", f"choose of schema, {', '.join(sorted(CHECKS))}")
     given = read_jsonl(decisions, Decision)[0] if isinstance(decisions, str | Path) else list(decisions or [])
+    of = str(decisions) if isinstance(decisions, str | Path) else "decisions"
+    must_exist((re.split(r"[.-]", d.finding)[0] for d in given), of)  # a finding's id begins with its check
     findings = decided((_accepted(finding, accept) for finding in found.findings), given)
     curated = apply(found.rows, findings, given)
     outputs = [f"{name}.clean.jsonl", f"{name}.findings.jsonl", f"{name}.report.html"]

@@ -11,9 +11,12 @@ import numpy as np
 from labkit.checks import Context, Hit, row_check, set_check
 from labkit.curation.candidates import normalise
 from labkit.curation.language import foreign_part, identifier
-from labkit.curation.reading import FUNCTION_WORDS, context_line, context_lines, fields, stems, words
+from labkit.curation.reading import FUNCTION_WORDS, context_line, context_lines, fields, sentences, stems, words
+from labkit.curation.scope import irrelevant
 from labkit.curation.vectors import blocks, pool, strongest, tfidf
 from labkit.records import Example, Place
+
+__all__ = ["irrelevant", "off_question", "unclear_instruction", "wrong_language"]
 
 # --- wrong_language ---------------------------------------------------------------------------------------------------
 
@@ -159,9 +162,19 @@ _FEWEST = 30  # rows that have company enough to be judged
 def off_question(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
     """Two signs must agree: the words the answer shares with its question, and how alike to this question those are that get
     such answers. Each is measured against what random answers of the set reach. JSON answers are left to ``wrong_label``;
-    refusals and other stock answers suit many questions, and very short ones share no word with any. Answers to a document
-    are left to ``unsupported_answer``: one to another question on the same document cannot be told by its words.
+    refusals and other stock answers suit many questions, and very short ones share no word with any. An answer from a
+    document must come from a sentence that the question is about, if there is one.
     """
+    for row in rows:
+        if passed_over := _other_sentence(row):
+            yield Hit(
+                row.id,
+                f"the answer shares no word with the question, whose words stand in another sentence: {passed_over[:120]!r}",
+                row.response[:200],
+                suggestion="read question and answer together",
+                tier="review",
+                score=0.6,
+            )
     stock = Counter(normalise(row.response) for row in rows)
     rows = [
         row
@@ -187,6 +200,21 @@ def off_question(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
             score=float(round(1 / (1 + np.exp(own[i] + likeness[i])), 4)),
             other=other.id,
         )
+
+
+def _other_sentence(row: Example) -> str:
+    """The sentence of the document that a question is about, where its answer was taken from another; else nothing.
+
+    What stands in the first sentence, which names the thing, is no sign of either.
+    """
+    head, *body = sentences(context_line(row, "document") or "") or [""]
+    named = stems(head)
+    asked, said = stems(row.question) - named, stems(row.response) - named
+    if not body or not asked or len(said) < 2 or asked & said or re.match(r"\W*(?:yes|no)\b", row.response, re.I):
+        return ""
+    source, about = (max(body, key=lambda s: len(stems(s) & part)) for part in (said, asked))
+    from_there = len(stems(source) & said) >= 0.5 * len(said)
+    return about if from_there and asked & stems(about) and not asked & stems(source) else ""
 
 
 def _fit(asked: Sequence[str], answers: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -216,83 +244,3 @@ def _shares(weights: np.ndarray) -> np.ndarray:
 
 def _above(value: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (value - others.mean(axis=1)) / (others.std(axis=1) + 1e-9)
-
-
-# --- irrelevant -------------------------------------------------------------------------------------------------------
-
-FAR = 0.83  # mean distance, 0-1; clean rows of the lab's samples stay below
-_FENCE = (
-    1.5  # interquartile ranges above the third quartile, Tukey's bound for outliers: in a mixed set all rows are far
-)
-_OWN, _FEW = (
-    0.35,
-    3,
-)  # share of a row's words that so many rows at most hold: what is far and yet in the house's words is spared
-_SPARED = 2  # words of the scope, from which a rare row counts as within it
-
-
-@set_check(
-    "irrelevant", stage="curation", severity="major", about="A row about something else than the rest and the scope."
-)
-def irrelevant(rows: Sequence[Example], context: Context) -> Iterator[Hit]:
-    """Far from its ten nearest rows in question, context and answer alike, with hardly a word of the policy's scope.
-
-    Words cannot tell a rare topic within the scope from one outside: name rare topics in the scope, and they are spared.
-    """
-    rows = [row for row in rows if row.question.strip()]
-    if len(rows) < _FEWEST:
-        return
-    distance, nearest = _distances(rows)
-    low, high = np.quantile(distance, [0.25, 0.75])
-    bound = max(FAR, float(high + _FENCE * (high - low)))
-    scope = stems(context.policy.scope)
-    labels = Counter(line.split(":")[0] for row in rows for line in context_lines(row))
-    topics = [stems(" ".join([row.question, row.response, *_bodies(row)])) for row in rows]
-    holders = Counter(word for topic in topics for word in topic)
-    for i in np.argsort(-distance, kind="stable"):
-        row, other, topic = rows[i], rows[nearest[i]], topics[i]
-        if distance[i] < bound:
-            break
-        own = sum(holders[word] <= _FEW for word in topic) / max(1, len(topic))
-        kinds = {line.split(":")[0] for line in context_lines(row)}
-        named = stems(" ".join(kind for kind in kinds if labels[kind] < len(rows) / 2)) & scope
-        if own < _OWN or named or len(scope & topic) >= _SPARED:
-            continue
-        yield Hit(
-            row.id,
-            f"the row is far from the rest: question, context and answer lie at {distance[i]:.2f} or more from the"
-            f" {NEIGHBOURS} nearest (bound {bound:.2f}), and {own:.0%} of its words stand in {_FEW} rows at most;"
-            f" the nearest is {other.id}",
-            row.question[:200],
-            where="prompt",
-            suggestion="drop the row, or name its topic in the scope",
-            tier="review",
-            score=round(float(distance[i]), 4),
-            other=other.id,
-        )
-
-
-def _bodies(row: Example) -> list[str]:
-    """The context lines without their labels."""
-    return [line.split(":", 1)[-1] for line in context_lines(row)]
-
-
-def _distances(rows: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Of each row: the least of its parts' mean distances to their nearest (0-1), and the row with the nearest question.
-
-    Shapes (n,). A missing context line counts for nothing, nor does a JSON answer, which does not tell the subject.
-    """
-    n = len(rows)
-    members = pool(n)
-    result, nearest = np.ones(n), np.zeros(n, dtype=int)
-    contexts = [" ".join(_bodies(row)) for row in rows]
-    answers = ["" if fields(row.response) is not None else row.response for row in rows]
-    for texts in (answers, contexts, [row.question for row in rows]):
-        there = np.array([bool(words(text)) for text in texts])
-        if there.any():
-            vectors = tfidf(texts)
-            for part, alike in blocks(vectors, vectors[members], members):
-                mean = 1 - np.sort(alike, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
-                result[part] = np.where(there[part], np.minimum(result[part], mean), result[part])
-                nearest[part] = members[alike.argmax(axis=1)]
-    return result.clip(0), nearest

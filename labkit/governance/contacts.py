@@ -62,6 +62,8 @@ _DATE_LIKE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:\s.*)?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d{2}|(?:19|"
     r"20)\d{2}\s?[-–/]\s?(?:19|20)\d{2}"
 )
+# More digits than any national number has, or the groups of a payment card: a card number with a slip of the pen.
+_TOO_LONG = re.compile(r"(?<![\w+])(?!00[1-9])\d(?:[ .-]?\d){14,18}(?!\w)|(?<![\w+])(?!00)\d{4}([ -])\d{6}\1\d{4}(?!\w)")
 _PHONE_HINT = re.compile(r"\d(?:[ ()./-]{0,3}\d){5}")
 _NOT_DIGIT = re.compile(r"\D")
 
@@ -70,6 +72,11 @@ def find_phones(text: str) -> Iterator[Span]:
     """Phone numbers: international form, national form, or any group of 6-14 digits that a word such as "call" introduces."""
     if not _PHONE_HINT.search(text):
         return
+    cards = [match.span() for match in _TOO_LONG.finditer(text)]
+    yield from (s for s in _numbers(text) if not any(start <= s.start < end for start, end in cards))
+
+
+def _numbers(text: str) -> Iterator[Span]:
     for match in _INTERNATIONAL.finditer(text):
         plus = match.group()[0] == "+"
         if plus or (len(_NOT_DIGIT.sub("", match.group())) > 9 and not of_a_thing(text, match.start())):

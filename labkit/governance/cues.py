@@ -9,6 +9,7 @@ Each entry is a pair: words of which one must be in the text, and the pattern (f
 from __future__ import annotations
 
 from labkit.governance.phrases import Phrases
+from labkit.governance.tricks import COAXING, SMUGGLED
 
 _MODEL = r"(?:ai|ai assistant|assistants?|language models?|llms?|chatbots?)"
 _RULES = (
@@ -231,13 +232,15 @@ TRICK = (
     ),
     ("obey|repeat after|play ", r"\bmust obey\b|\brepeat after me\b|\bplay (?:a game|the role)\b"),
 )
-IN_DATA = Phrases(*OVERRIDE, *REVEAL, *APPROVE, *ADDRESSED, *ROLE, *MARKUP)
-IN_QUESTION = Phrases(*OVERRIDE, *REVEAL, *APPROVE, *ADDRESSED, *ROLE, *LIFTED, *TRICK, *MARKUP)
-IN_ANSWER = Phrases(*OVERRIDE, *GRANTING, *ADDRESSED, *ROLE, *LIFTED)
+IN_DATA = Phrases(*OVERRIDE, *REVEAL, *APPROVE, *ADDRESSED, *ROLE, *SMUGGLED, *MARKUP)
+IN_QUESTION = Phrases(*OVERRIDE, *REVEAL, *APPROVE, *ADDRESSED, *ROLE, *LIFTED, *TRICK, *SMUGGLED, *COAXING, *MARKUP)
+IN_ANSWER = Phrases(*OVERRIDE, *GRANTING, *ADDRESSED, *ROLE, *LIFTED, *SMUGGLED)
 GRANTS = Phrases(
     (
-        "approve|grant|accept|confirm|authori|refund|pay|sign",
-        r"^(?:approve|grant|accept|confirm|authori|refund|pay|sign)",
+        "approve|grant|accept|confirm|authori|refund|pay|sign|disable|turn|switch|deactivate|remove|lift|suspend|skip|bypass|"
+        "ask|treat|regard|handle|mark|send|forward|post|e-mail|copy|rate|give",
+        r"^(?:approve|grant|accept|confirm|authori|refund|pay|sign|disable|turn|switch|deactivate|remove|lift|suspend|skip|"
+        r"bypass|ask|treat|regard|handle|mark|send|forward|post|e-?mail|copy|rate|give)",
     )
 )
 

@@ -8,6 +8,7 @@ Each entry is a pair: words of which one must be in the text, and the pattern (f
 
 from __future__ import annotations
 
+from labkit.governance.hazards import ABUSE, HATRED, HAZARDS, MENACE
 from labkit.governance.phrases import Phrases
 
 _FOOLS = "idiot|moron|imbecile|fool|loser|jerk|bastard|bitch|asshole|arsehole|cretin|dimwit|dumm|scum|clown"
@@ -40,6 +41,7 @@ INSULT = Phrases(
         r"\b(?:shut (?:the \w+ )?up|go to hell|screw you|drop dead|piss off|f[u*]+c?k(?:ing)? (?:you|off|idiot|moron))\b",
     ),
     ("nobody", r"\bnobody (?:likes|wants|cares about) (?:you|people like you)\b"),
+    *ABUSE,
 )
 HATE = Phrases(
     (
@@ -60,6 +62,7 @@ HATE = Phrases(
         r"\b(?:should|ought to|deserves? to|must)(?: all)? be (?:beaten|shot|hanged|killed|whipped|raped|burnt|"
         r"burned|gassed|drowned|hurt)\b",
     ),
+    *HATRED,
 )
 
 # I will, we shall ... within one sentence
@@ -105,6 +108,7 @@ THREAT = Phrases(
         rf"(?:{_MEANS}|\bhow (?:do|can|could) (?:i|we) )\b(?:poison|gas|drown|kill|burn)\b[^.!?]{{0,25}}"
         r"\b(?:cats?|dogs?|neighbou?rs?|wife|husband|children|kids|people|tenants?|myself)\b",
     ),
+    *MENACE,
 )
 # What would be dangerous advice is a plan when a customer says that he means to.
 PLAN = Phrases((" ", r"\b(?:i|we)(?:'ll| will| shall| want to| plan to| am going to)\b"))
@@ -216,6 +220,7 @@ ADVICE = Phrases(
         r"\bgive (?:your |the )?(?:baby|toddler|dog|cat)\b[^.!?]{0,30}\b(?:aspirin|ibuprofen|paracetamol|"
         r"sleeping pills?|alcohol)\b",
     ),
+    *HAZARDS,
 )
 FORBIDS = Phrases(
     (

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets as randomness
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from labkit.governance.secrets import find_secrets
 from labkit.governance.spans import PLACEHOLDER, Span, settle
 from labkit.records import Example, Message
 
-_DIGITS_ONLY = ("phone", "card")
+_AT = re.compile(r"\s*[\[({]\s?at\s?[\])}]\s*|\sat\s|\s+@\s*|@\s+")
+_DOT = re.compile(r"\s*[\[({]\s?(?:dot|punkt)\s?[\])}]\s*|\s(?:dot|punkt)\s")
 
 
 class KeyFile(BaseModel):
@@ -87,14 +89,17 @@ class Masker:
 
 
 def normal(type: str, text: str) -> str:
-    """A value free of spelling: digits of numbers, letters in lower case, single spaces."""
-    if type in _DIGITS_ONLY:
-        return re.sub(r"\D", "", text)
+    """A value free of spelling, so that all spellings get one pseudonym; a secret's case and signs are its own."""
+    low = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if type in ("phone", "card"):  # "+49 (0)30 1" and "0049 30 1" are one line
+        return re.sub(r"\D", "", low.replace("(0)", "")).lstrip("0")
     if type in ("iban", "national_id", "tax_id"):
-        return re.sub(r"[\W_]", "", text).lower()
-    if type in ("email", "person_name", "address"):
-        return " ".join(text.lower().split())
-    return text
+        return re.sub(r"[\W_]", "", low)
+    if type == "email":
+        return _DOT.sub(".", _AT.sub("@", low))
+    if type in ("person_name", "address", "birth_date"):
+        return " ".join(re.findall(r"[^\W_]+", low))
+    return low if type == "ip_address" else text
 
 
 def _and(before: str | None, done: str) -> str:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_PLAIN_MARKS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
+_PLAIN_MARKS = {ord(a): b for a, b in zip("’‘“”\u00a0", "''\"\" ", strict=True)}
+# Letters that only look Latin: Cyrillic and Greek ones, and the wide forms of ASCII.
+_PLAIN_MARKS |= {
+    ord(a): b
+    for a, b in zip("\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u03bf\u03b1", "aeopcyxisoa", strict=True)
+}
+_PLAIN_MARKS |= {0xFEE0 + code: chr(code) for code in range(0x21, 0x7F)}
 
 
 def fold(text: str) -> str:

@@ -21,7 +21,7 @@ Ratings = Mapping[str, Mapping[Any, Hashable]]  # annotator -> item -> value
 GO, REVISE = 0.8, 0.667
 _SAID = {
     "go": "the labels may be used",
-    "revise": "revise the guideline and label again before the labels are used",
+    "revise": "the labels are not to be used yet; mend the guideline and label again",
     "stop": "the annotators do not mean the same thing by the labels; rewrite the guideline before anything is labelled",
 }
 

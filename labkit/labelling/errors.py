@@ -109,7 +109,11 @@ def evaluate(ranked: Sequence[Suspect], wrong: Collection[str], k: int | None = 
 def label_errors(
     ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], folds: int = 5, seed: int = 0
 ) -> list[Suspect]:
-    """Rank labels by how little the texts of the other rows support them, the most doubtful first.
+    """Rank rows by how unlikely their own label is to a model that never saw them, the most doubtful first.
+
+    The rows are dealt into parts. The labels of each part are judged by a model (TF-IDF of words and letters, logistic
+    regression) that was trained on the texts and labels of all other parts. It gives every row, not only the wrong ones:
+    how many of the first ones to read is up to you.
 
     Args:
         ids: row ids, shape (n,).

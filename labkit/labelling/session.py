@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from labkit import LabError
 from labkit.eventlog import EventLog, now
@@ -15,6 +16,7 @@ from labkit.stats import Rate, wilson
 
 GOLD_SHARE = 0.1
 _Key = tuple[str, str, str]  # annotator, row, guideline version
+_Any = TypeVar("_Any")
 
 
 class Item(Record):
@@ -81,11 +83,11 @@ def gold_accuracy(labels: Iterable[Label], gold: Iterable[GoldItem]) -> dict[str
     return {annotator: wilson(sum(own), len(own)) for annotator, own in sorted(hits.items())}
 
 
-def mixed(items: Sequence[Item], gold: Sequence[Item], share: float, seed: str) -> list[Item]:
+def mixed(items: Sequence[_Any], gold: Sequence[_Any], share: float, seed: str) -> list[_Any]:
     """Items in their order, with gold ones dealt evenly among them: one at a random place of each equal stretch."""
     rng = Random(f"gold|{seed}")
     drawn = rng.sample(list(gold), min(len(gold), round(share * len(items))))
-    out: list[Item] = []
+    out: list[_Any] = []
     for i, extra in enumerate(drawn):
         stretch = list(items[i * len(items) // len(drawn) : (i + 1) * len(items) // len(drawn)])
         stretch.insert(rng.randint(0, len(stretch)), extra)
@@ -140,7 +142,9 @@ class LabellingSession:
         self.start_timer()
 
     def _read(self) -> None:
-        self._own = [e for e in self._log.read() if (e.annotator, e.guideline) == (self.annotator, self.guideline.version)]
+        self._own = [
+            e for e in self._log.read() if (e.annotator, e.guideline) == (self.annotator, self.guideline.version)
+        ]
         self.findings = self._log.damaged  # lines passed over
         self._settle()
 

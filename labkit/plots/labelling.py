@@ -31,9 +31,10 @@ def agreement(values: Mapping[str, BaseModel]) -> Plot:
     if not rows:
         raise LabError("agreement", "there is nothing to plot", "pass at least one kappa or alpha")
     figure = go.Figure()
-    for bound, text in ((REVISE, "revise"), (GO, "go")):
+    for bound, text, side in ((REVISE, "revise", "right"), (GO, "go", "left")):  # away from each other
         figure.add_vline(x=bound, line={"color": INK, "width": 1.2, "dash": "dash"})
-        figure.add_annotation(x=bound, y=1, yref="paper", yanchor="bottom", text=f"{text} {bound:g}", showarrow=False)
+        at = {"x": bound, "xanchor": side, "y": 1, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text=f"{text} {bound:g}", showarrow=False, **at)
     inks = [BAD if row["value"] is None or row["value"] < REVISE else SOFT if row["value"] < GO else GOOD for row in rows]
     figure.add_bar(
         x=[row["value"] or 0 for row in rows],
