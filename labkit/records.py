@@ -6,59 +6,23 @@ and TRL / Hugging Face (prompt, chosen, rejected).
 
 from __future__ import annotations
 
-import re
+from operator import not_
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
+
+from labkit.contract import Message as Message
+from labkit.contract import Provenance as Provenance
+from labkit.contract import Record as Record
+from labkit.contract import Role as Role
+from labkit.contract import question as question
 
 Severity = Literal["critical", "major", "minor", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the worst first
-Role = Literal["system", "user", "assistant", "tool"]
 Technique = Literal["MFT", "INV", "DIR", "boundary", "pairwise", "property", "adversarial", "back-to-back"]
 Tier = Literal["certain", "likely", "review"]
 Place = Literal["prompt", "response", "slices", "provenance", "line"]
-Outcome = Literal["a", "b", "both_good", "both_bad", "skip"]
-
-# Ids travel into file names, JUnit and HTML, so they may not hold path separators, quotes or control characters.
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,119}")
-
-
-class Record(BaseModel):
-    """Base of all contracts: unknown fields are refused, so that a misspelt one is noticed."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    @field_validator("id", "row_id", "case_id", "requirement", "pair", check_fields=False)
-    @classmethod
-    def _plain_id(cls, value: str | None) -> str | None:
-        if value is not None and not _ID.fullmatch(value):
-            raise ValueError("an id is 1-120 of letters, digits and . _ : + - and starts with a letter or digit")
-        return value
-
-
-class Message(Record):
-    """One chat turn."""
-
-    role: Role
-    content: str
-
-
-def question(messages: list[Message]) -> str:
-    """What the user asked last, without the lines in square brackets that a search has put above it as context."""
-    text = next((m.content for m in reversed(messages) if m.role == "user"), "")
-    return re.sub(r"\A(?:\[[^\n]*\]\n)+", "", text)
-
-
-class Provenance(Record):
-    """Where a row came from and what may be done with it."""
-
-    source: str
-    owner: str = ""
-    licence: str = ""  # SPDX id
-    consent: Literal["given", "not_required", "unknown", "withdrawn"] = "unknown"
-    collected_at: str = ""
-    parents: list[str] = Field(default_factory=list)
-    transform: str | None = None
+Outcome = Literal["a", "b", "both_good", "both_bad", "skip", "ranked"]
 
 
 class Example(Record):
@@ -187,7 +151,9 @@ class Ranking(Record):
     """One event of the append-only ranking log.
 
     ``left`` and ``right`` are indices into the pair's answers as they were shown; ``outcome`` "a" means the left one.
-    A later event supersedes an earlier one by naming its id; ``undo`` withdraws without a new judgement.
+    Of three or four answers these are the outermost, ``shown`` names all, and ``ranks`` the rank of each (1 is best,
+    equal numbers tie). A later event supersedes an earlier one by naming its id; ``undo`` withdraws without a new
+    judgement. ``adjudicated`` marks the word of the person who settles disputes.
     """
 
     id: str
@@ -196,11 +162,26 @@ class Ranking(Record):
     left: int
     right: int
     outcome: Outcome | Literal["undo"]
+    # Left out of a file where they hold nothing: a log of pairs keeps the bytes, and so the hash, it always had.
+    shown: list[int] = Field(default_factory=list, exclude_if=not_)
+    ranks: list[int] = Field(default_factory=list, exclude_if=not_)
+    adjudicated: bool = Field(default=False, exclude_if=not_)
     tags: list[str] = Field(default_factory=list)
     note: str = ""
     seconds: float | None = None
     at: str = ""
     supersedes: str | None = None
+
+    @model_validator(mode="after")
+    def _ranks_fit(self) -> Ranking:
+        outermost = [self.shown[0], self.shown[-1]] if self.shown else [self.left, self.right]
+        if outermost != [self.left, self.right] or len(set(self.shown)) < len(self.shown):
+            raise ValueError("'shown' names every answer once, from 'left' to 'right'")
+        if (self.outcome == "ranked") != bool(self.ranks) or len(self.ranks) not in (0, len(self.shown)):
+            raise ValueError("an outcome 'ranked' has one of 'ranks' for each answer in 'shown', any other has none")
+        if any(rank < 1 for rank in self.ranks):
+            raise ValueError("ranks count from 1, the best")
+        return self
 
 
 class Requirement(Record):
@@ -242,6 +223,18 @@ class Case(Record):
         return self
 
 
+class Likelihood(Record):
+    """How likely a model finds one text as the answer to a case: log-probability in nats, summed over its tokens.
+
+    ``bare`` is the same with the question alone, without system message and context lines, so that the difference of the
+    two is what the context adds.
+    """
+
+    text: str
+    logprob: float
+    bare: float
+
+
 class RunRecord(Record):
     """What one model answered to one case, with the hashes of everything that made the answer.
 
@@ -256,6 +249,7 @@ class RunRecord(Record):
     tokens: int
     finish: Literal["stop", "length", "error"]
     logprob: float | None = None
+    likelihoods: list[Likelihood] = Field(default_factory=list, exclude_if=not_)  # of the texts that the case compares
     made_by: dict[str, str]
 
     @model_validator(mode="after")
@@ -294,7 +288,5 @@ class Feedback(Record):
     decided_by: str | None = None
 
 
-CONTRACTS: dict[str, type[Record]] = {
-    c.__name__.lower(): c
-    for c in (Example, Finding, Decision, Planted, Label, Pair, Ranking, Requirement, Case, RunRecord, Verdict, Feedback)
-}
+_ALL = (Example, Finding, Decision, Planted, Label, Pair, Ranking, Requirement, Case, RunRecord, Verdict, Feedback)
+CONTRACTS: dict[str, type[Record]] = {contract.__name__.lower(): contract for contract in _ALL}

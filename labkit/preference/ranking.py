@@ -3,136 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from random import Random
-from typing import Literal, NamedTuple, get_args
+from typing import Literal
 
 from labkit import LabError
 from labkit.eventlog import EventLog, now
+from labkit.labelling.session import GOLD_SHARE
+from labkit.preference.events import GoldPair, better, effective, slot
+from labkit.preference.items import CHOICES, Item, dealt, with_repeats
 from labkit.records import Outcome, Pair, Ranking
 
-# Small blocks keep the sides balanced even when an annotator stops early.
-BLOCK = 4
-AGAIN = "+again"
-
-
-class Slot(NamedTuple):
-    """One comparison, whichever way round it was shown: a pair's id and two indices into its answers, lower first."""
-
-    pair: str
-    first: int
-    second: int
-
-
-def slot(event: Ranking) -> Slot:
-    """The comparison an event is about."""
-    return Slot(event.pair, *sorted((event.left, event.right)))
-
-
-def comparisons(pair: Pair) -> list[Slot]:
-    """All comparisons of a pair: one for two answers, three for three, six for four."""
-    return [Slot(pair.id, i, j) for i, j in combinations(range(len(pair.answers)), 2)]
-
-
-def better(event: Ranking) -> int | Literal["both_good", "both_bad"] | None:
-    """Translate what was clicked into what was meant, free of sides.
-
-    Returns:
-        The index of the better answer, ``"both_good"`` or ``"both_bad"``, or None for a skip or an undo.
-    """
-    match event.outcome:
-        case "a":
-            return event.left
-        case "b":
-            return event.right
-        case "both_good" | "both_bad":
-            return event.outcome
-    return None
-
-
-def effective(events: Iterable[Ranking]) -> list[Ranking]:
-    """The judgements that count: the last one of each annotator on each comparison, unless it was withdrawn.
-
-    An event can only supersede events of its own annotator. Applying this twice changes nothing.
-    """
-    live: dict[tuple[str, Slot], Ranking] = {}
-    where: dict[tuple[str, str], tuple[str, Slot]] = {}
-    for event in events:
-        key = (event.annotator, slot(event))
-        old = where.get((event.annotator, event.supersedes)) if event.supersedes else None
-        if old in live and live[old].id == event.supersedes:
-            del live[old]
-        if event.outcome != "undo":
-            live.pop(key, None)  # so that the newest judgement stands last
-            live[key] = event
-            where[event.annotator, event.id] = key
-    return list(live.values())
-
-
-def with_repeats(pairs: Sequence[Pair], share: float = 0.1, seed: int = 0) -> list[Pair]:
-    """Add some pairs a second time at the end, to be shown the other way round: a check on the annotator.
-
-    Args:
-        pairs: the pairs to rank.
-        share: how many of them come again.
-        seed: which ones, and in what order.
-
-    Returns:
-        All pairs, then copies whose id ends in ``+again``. Judgements of copies never become training rows.
-    """
-    again = Random(f"again|{seed}").sample(list(pairs), round(share * len(pairs)))
-    return [*pairs, *(pair.model_copy(update={"id": pair.id + AGAIN}) for pair in again)]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One comparison as it is shown: which answer stands left, which right. Where they came from is not shown."""
-
-    pair: Pair
-    left: int
-    right: int
-
-    @property
-    def slot(self) -> Slot:
-        """The comparison without its sides."""
-        return Slot(self.pair.id, *sorted((self.left, self.right)))
-
-    @property
-    def left_text(self) -> str:
-        """The answer shown on the left."""
-        return self.pair.answers[self.left].text
-
-    @property
-    def right_text(self) -> str:
-        """The answer shown on the right."""
-        return self.pair.answers[self.right].text
-
-    @property
-    def question(self) -> str:
-        """The conversation before the answer, system prompt left out; roles are named when there are several turns."""
-        turns = [m for m in self.pair.prompt if m.role != "system"]
-        return turns[0].content if len(turns) == 1 else "\n".join(f"{m.role}: {m.content}" for m in turns)
-
-
-def _items(pairs: Sequence[Pair], annotator: str, seed: int) -> list[Item]:
-    """Deal the sides: in each block exactly half are swapped (of an odd last block: half, rounded either way)."""
-    slots = [(pair, s) for pair in pairs for s in comparisons(pair)]
-    fresh = [s for _, s in slots if not s.pair.endswith(AGAIN)]
-    swapped: dict[Slot, bool] = {}
-    for start in range(0, len(fresh), BLOCK):
-        block, rng = fresh[start : start + BLOCK], Random(f"sides|{seed}|{annotator}|{start}")
-        sides = [i % 2 == 0 for i in range(len(block))]
-        if rng.random() < 0.5:
-            sides = [not side for side in sides]
-        rng.shuffle(sides)
-        swapped.update(zip(block, sides, strict=True))
-    for _, s in slots:
-        if s.pair.endswith(AGAIN):
-            swapped[s] = not swapped.get(s._replace(pair=s.pair.removesuffix(AGAIN)), False)
-    return [Item(pair, s.second, s.first) if swapped[s] else Item(pair, s.first, s.second) for pair, s in slots]
+__all__ = ["RankingSession", "better", "effective", "slot", "with_repeats"]
 
 
 class RankingSession:
@@ -142,11 +25,15 @@ class RankingSession:
     one log; nobody's judgements change anybody else's session.
 
     Args:
-        pairs: what to rank, in this order. Pairs of three or four answers are shown two answers at a time.
+        pairs: what to rank, in this order. Three or four answers are ranked in one go, with ties.
         log: the JSON Lines file the events go to; made with the first one.
         annotator: a short id; a pseudonym will do.
         seed: deals the sides, together with the annotator's id.
         clock: gives the time of day; for tests.
+        gold: pairs with a settled judgement, mixed in without a sign.
+        gold_share: gold pairs for each ordinary one.
+        heard: makes this an adjudication: what others said of each pair. It is shown without their names, and the
+            events are marked as adjudicated.
 
     Raises:
         LabError: the annotator's id cannot be used, two pairs share an id, or the log cannot be read.
@@ -159,18 +46,23 @@ class RankingSession:
         annotator: str,
         seed: int = 0,
         clock: Callable[[], datetime.datetime] = now,
+        gold: Sequence[GoldPair] = (),
+        gold_share: float = GOLD_SHARE,
+        heard: Mapping[str, Sequence[Ranking]] | None = None,
     ):
         self._log = EventLog(log, Ranking, annotator)
-        ids = [pair.id for pair in pairs]
-        if twice := next((i for i in ids if ids.count(i) > 1), None):
-            raise LabError(f"pair {twice}", "is in the list twice", "give every pair an id of its own")
-        self.log, self.annotator, self.clock = self._log.path, annotator, clock
-        self.items = _items(pairs, annotator, seed)
+        for twice, times in Counter(pair.id for pair in [*pairs, *gold]).items():
+            if times > 1:
+                raise LabError(f"pair {twice}", "is in the list twice", "give every pair an id of its own")
+        self.log, self.annotator, self.clock, self.heard = self._log.path, annotator, clock, heard
+        self.items = dealt(pairs, gold, gold_share, f"{seed}|{annotator}")
+        self._place = {item.slot: i for i, item in enumerate(self.items)}
         self._read()
         self.start_timer()
 
     def _read(self) -> None:
-        self._own = [event for event in self._log.read() if event.annotator == self.annotator]
+        mark = self.heard is not None
+        self._own = [e for e in self._log.read() if (e.annotator, e.adjudicated) == (self.annotator, mark)]
         self.findings = self._log.damaged  # lines passed over
         self._settle()
 
@@ -186,26 +78,36 @@ class RankingSession:
     @property
     def current(self) -> Item | None:
         """The item to judge: the one just taken back, else the first without a judgement; None when all have one."""
-        open_items = [item for item in self.items if item.slot not in self._decided]
-        if self._own and self._own[-1].outcome == "undo":
-            back = slot(self._own[-1])
-            open_items.sort(key=lambda item: item.slot != back)
-        return open_items[0] if open_items else None
+        last = self._own[-1] if self._own else None
+        back = [slot(last)] if last and last.outcome == "undo" and slot(last) in self._place else []
+        return next(
+            (self.items[self._place[about]] for about in (*back, *self._place) if about not in self._decided), None
+        )
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many items are judged (skips included), and how many there are."""
-        return sum(item.slot in self._decided for item in self.items), len(self.items)
+        return sum(about in self._decided for about in self._place), len(self.items)
 
     def decisions(self) -> list[Ranking]:
-        """This annotator's judgements that count, oldest first."""
+        """This annotator's judgements that count, oldest first, those of gold pairs and of repeats included."""
         return list(self._effective)
 
+    @property
+    def said(self) -> str:
+        """In an adjudication: what the others said of the current item, in its letters and without their names."""
+        item = self.current
+        if item is None or self.heard is None:
+            return ""
+        told = Counter(item.told(event) for event in self.heard.get(item.pair.id, ()) if slot(event) == item.slot)
+        return "; ".join(f"{n} said {text}" for text, n in sorted(told.items()))
+
     def choose(self, outcome: Outcome, tags: Iterable[str] = (), note: str = "") -> Ranking:
-        """Judge the current item, save it and go on to the next one.
+        """Judge the current pair, save it and go on to the next one.
 
         Args:
-            outcome: ``a`` (the left answer is better), ``b`` (the right one), ``both_good``, ``both_bad`` or ``skip``.
+            outcome: ``a`` (the left answer is better), ``b`` (the right one), ``both_good``, ``both_bad`` or ``skip``;
+                of three or four answers only ``skip``, see :meth:`rank`.
             tags: reasons, in the annotator's words or from a list.
             note: free text.
 
@@ -215,8 +117,39 @@ class RankingSession:
         Raises:
             LabError: no such outcome, nothing left to judge, or the log cannot be written.
         """
-        if outcome not in get_args(Outcome):
-            raise LabError(f"outcome {outcome!r}", "is not one we know", f"take one of {', '.join(get_args(Outcome))}")
+        if outcome not in CHOICES:
+            raise LabError(f"outcome {outcome!r}", "is not one we know", f"take one of {', '.join(CHOICES)}")
+        item = self._ready()
+        if outcome != "skip" and len(item.shown) > 2:
+            raise LabError("ranking", f"there are {len(item.shown)} answers", "give each of them a rank")
+        return self._append(item.pair.id, item.shown, outcome, [], tags, note, self._seconds())
+
+    def rank(self, ranks: Sequence[int], tags: Iterable[str] = (), note: str = "") -> Ranking:
+        """Rank the current item's three or four answers, save it and go on to the next one.
+
+        Args:
+            ranks: one for each answer from left to right; 1 is best, equal numbers are a tie.
+            tags: reasons, in the annotator's words or from a list.
+            note: free text.
+
+        Returns:
+            The event as it stands in the log; ranks are closed up there, so that 1, 1, 3 becomes 1, 1, 2.
+
+        Raises:
+            LabError: not one rank for each answer, nothing left to judge, or the log cannot be written.
+        """
+        item = self._ready()
+        if len(item.shown) == 2:
+            raise LabError("ranking", "there are two answers", "say which is better, or that both are good or bad")
+        places = sorted(set(ranks))
+        if len(ranks) != len(item.shown) or not all(1 <= place <= len(ranks) for place in places):
+            what = f"{len(item.shown)} answers need as many ranks from 1 to {len(item.shown)}"
+            raise LabError("ranking", what, "give each of them one; equal ranks are a tie")
+        closed = [places.index(rank) + 1 for rank in ranks]
+        return self._append(item.pair.id, item.shown, "ranked", closed, tags, note, self._seconds())
+
+    def _ready(self) -> Item:
+        """The current item, unless its annotator has moved things on elsewhere since it was shown."""
         item = self.current
         self._catch_up()
         if item != self.current:
@@ -226,8 +159,10 @@ class RankingSession:
             )
         if item is None:
             raise LabError("ranking", "every pair has its judgement", "use undo to change the last one")
-        seconds = max(0.0, round((self.clock() - self._shown_at).total_seconds(), 1))
-        return self._append(item.pair.id, item.left, item.right, outcome, sorted(set(tags)), note, seconds)
+        return item
+
+    def _seconds(self) -> float:
+        return max(0.0, round((self.clock() - self._shown_at).total_seconds(), 1))
 
     def undo(self) -> Ranking | None:
         """Take back the last judgement and return to its item. Nothing is erased: the log gains an ``undo`` event.
@@ -239,7 +174,14 @@ class RankingSession:
         if not self._effective:
             return None
         last = self._effective[-1]
-        return self._append(last.pair, last.left, last.right, "undo", supersedes=last.id)
+        shown = tuple(last.shown or (last.left, last.right))
+        return self._append(last.pair, shown, "undo", supersedes=last.id)
+
+    def ask(self, read: Callable[[str], str] | None = None) -> None:
+        """Rank in a terminal, by typing one letter an item; for the day on which no buttons can be shown."""
+        from labkit.preference.terminal import ask
+
+        ask(self, read)
 
     def _catch_up(self) -> None:
         """Read the log again if anybody else touched it, so that no pair is judged and no number given twice."""
@@ -249,10 +191,10 @@ class RankingSession:
     def _append(
         self,
         pair: str,
-        left: int,
-        right: int,
+        shown: tuple[int, ...],
         outcome: Outcome | Literal["undo"],
-        tags: Sequence[str] = (),
+        ranks: Sequence[int] = (),
+        tags: Iterable[str] = (),
         note: str = "",
         seconds: float | None = None,
         supersedes: str | None = None,
@@ -261,10 +203,13 @@ class RankingSession:
             id=self._log.next_id,
             pair=pair,
             annotator=self.annotator,
-            left=left,
-            right=right,
+            left=shown[0],
+            right=shown[-1],
             outcome=outcome,
-            tags=list(tags),
+            shown=list(shown) if len(shown) > 2 else [],
+            ranks=list(ranks),
+            adjudicated=self.heard is not None,
+            tags=sorted(set(tags)),
             note=note,
             seconds=seconds,
             at=self.clock().isoformat(timespec="seconds"),

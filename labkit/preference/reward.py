@@ -14,6 +14,7 @@ from typing import Any
 
 from labkit import LabError
 from labkit.files import sha256
+from labkit.preference.reference import rendered
 from labkit.records import Message
 from labkit.stats import Rate, wilson
 from labkit.training.adapter import Manifest, base_hash, read_manifest
@@ -32,13 +33,13 @@ def train_reward(
 
     Args:
         rows: conversational prompt, chosen and rejected, shape (n,).
-        out: scratch folder: ``adapter/`` and ``log.jsonl``.
+        out: scratch folder: ``adapter/``, ``dropped.jsonl`` and ``log.jsonl``.
         settings: every knob.
         base: folder of full-precision weights: best the merged SFT model, so that the reward model already speaks
             the domain; the embedded model by default.
 
     Raises:
-        LabError: there are no rows, or pairs were longer than ``max_length``.
+        LabError: there are no rows, or all are longer than ``max_length``.
     """
     settings = settings or RewardSettings()
     base = base or embedded_model()
@@ -50,22 +51,13 @@ def train_reward(
     from trl import RewardConfig, RewardTrainer
 
     model, tokenizer = _classifier(base, settings.seed)
-    data = Dataset.from_list(
-        [
-            {side: render_answer(row["prompt"], row[side][-1]["content"], tokenizer) for side in ("chosen", "rejected")}
-            for row in rows
-        ]
-    )
+    kept, dropped = rendered(rows, ("chosen", "rejected"), tokenizer, settings.max_length, out)
+    texts = [{side: row["prompt"] + row[side] for side in ("chosen", "rejected")} for row in kept]
     lora = settings.lora
     trainer = RewardTrainer(
         model=model,
-        args=RewardConfig(
-            **settings.trainer_arguments(str(out / "checkpoints")),
-            disable_dropout=True,
-            center_rewards_coefficient=0.01,
-            dataset_num_proc=None,
-        ),
-        train_dataset=data,
+        args=RewardConfig(**settings.trainer_arguments(str(out / "checkpoints"))),
+        train_dataset=Dataset.from_list(texts),
         processing_class=tokenizer,
         peft_config=LoraConfig(
             task_type="SEQ_CLS",
@@ -78,9 +70,6 @@ def train_reward(
         ),
         callbacks=callbacks("reward model", out / "log.jsonl"),
     )
-    kept = len(trainer.train_dataset)  # RewardTrainer filters pairs that are too long without a word
-    if not kept:
-        raise LabError("reward", f"all {len(rows)} pairs are longer than max_length", "raise max_length")
     manifest = Manifest(
         kind="reward",
         base=Path(base).name,
@@ -88,8 +77,8 @@ def train_reward(
         data_sha256=sha256(json.dumps(list(rows))),
         settings=settings.model_dump(mode="json"),
         rows_in=len(rows),
-        rows_trained=kept,
-        rows_dropped={"too-long": len(rows) - kept},
+        rows_trained=len(trainer.train_dataset),
+        rows_dropped=dropped,
     )
     return run(trainer, tokenizer, out, manifest)
 
@@ -149,8 +138,15 @@ class RewardModel:
                 scores[i] = round(value, 4)
         return scores
 
+    def differences(self, rows: Sequence[dict[str, Any]]) -> list[float]:
+        """Score of the chosen answer minus that of the rejected one, shape (n,)."""
+        prompts = [row["prompt"] for row in rows]
+        chosen, rejected = (
+            self.score(prompts, [row[side][-1]["content"] for row in rows]) for side in ("chosen", "rejected")
+        )
+        return [c - r for c, r in zip(chosen, rejected, strict=True)]
+
     def pair_accuracy(self, rows: Sequence[dict[str, Any]]) -> Rate:
         """Share of held-out pairs whose chosen answer scores higher; a difference below 1e-3 counts as wrong."""
-        chosen = self.score([r["prompt"] for r in rows], [r["chosen"][-1]["content"] for r in rows])
-        rejected = self.score([r["prompt"] for r in rows], [r["rejected"][-1]["content"] for r in rows])
-        return wilson(sum(c - r >= 1e-3 for c, r in zip(chosen, rejected, strict=True)), len(rows))
+        found = self.differences(rows)
+        return wilson(sum(difference >= 1e-3 for difference in found), len(found))

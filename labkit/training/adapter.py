@@ -14,7 +14,7 @@ from labkit.files import sha256, write_text
 class Manifest(BaseModel):
     """What an adapter is and what made it; lies beside it as ``manifest.json``."""
 
-    kind: str  # sft, reward or dpo
+    kind: str  # sft, reward, dpo or kto
     base: str  # folder name or hub name of the base model
     base_sha256: str
     parent_sha256: str | None = None  # the adapter this one was trained from
@@ -24,6 +24,7 @@ class Manifest(BaseModel):
     rows_trained: int
     rows_dropped: dict[str, int]
     tokens_per_epoch: int = 0
+    start_loss: float | None = None  # what the first loss must be, where the method says so
     # Filled in by the run itself:
     steps: int = 0
     first_loss: float = 0.0
@@ -90,8 +91,13 @@ def merge(base: str | Path, adapter: str | Path, out: Path) -> Path:
     model = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     tokenizer = AutoTokenizer.from_pretrained(str(adapter))
-    for config in (merged.config, merged.generation_config):
-        config.eos_token_id = config.pad_token_id = tokenizer.eos_token_id
+    end_of_turn(merged, tokenizer)
     merged.to(torch.float16).save_pretrained(out)
     tokenizer.save_pretrained(out)
     return out
+
+
+def end_of_turn(model: Any, tokenizer: Any) -> None:
+    """Write the tokenizer's end of sequence into both configs: exports that disagree with it never stop."""
+    for config in (model.config, model.generation_config):
+        config.eos_token_id = config.pad_token_id = tokenizer.eos_token_id

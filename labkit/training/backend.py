@@ -23,9 +23,10 @@ def unsloth() -> Any:
     Raises:
         LabError: the training packages are missing, or something imported trl or peft first.
     """
-    if "unsloth" not in sys.modules and {"trl", "peft"} & set(sys.modules):
-        raise LabError("training", "trl or peft was imported before unsloth", "restart the kernel and run from the top")
+    refuse_late()
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(Path.home() / ".cache" / "labkit" / "unsloth_compiled"))
+    if "LOCAL_RANK" not in os.environ:  # one process, so one GPU: TRL refuses to train on several at once
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     keep_freed_memory()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -33,6 +34,16 @@ def unsloth() -> Any:
     except ImportError as error:
         raise LabError("training", f"cannot import unsloth ({error})", "run 'make lab', or 'labkit doctor'") from error
     return module
+
+
+def refuse_late() -> None:
+    """Unsloth replaces parts of trl and peft, so it must be imported before them.
+
+    Raises:
+        LabError: it was not.
+    """
+    if "unsloth" not in sys.modules and {"trl", "peft"} & set(sys.modules):
+        raise LabError("training", "trl or peft was imported before unsloth", "restart the kernel and run from the top")
 
 
 @cache

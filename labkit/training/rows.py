@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,19 +50,27 @@ def encode_all(examples: Sequence[Example], tokenizer: Any, max_length: int) -> 
         if problem is None:
             rows.append(row)
         else:
-            findings.append(
-                Finding(
-                    id=f"training-rows-{example.id}"[:120],
-                    row_id=example.id,
-                    check="training-rows",
-                    severity="major",
-                    message=problem,
-                    suggestion="mend the row, or raise max_length",
-                )
-            )
+            findings.append(not_trained(example.id, problem))
     if not rows:
         raise LabError("training rows", f"none of {len(examples)} rows can be trained on", "see the findings")
     return rows, findings
+
+
+def not_trained(row_id: str, problem: str) -> Finding:
+    """The finding on a row that is left out of the training."""
+    return Finding(
+        id=f"training-rows-{row_id}"[:120],
+        row_id=row_id,
+        check="training-rows",
+        severity="major",
+        message=problem,
+        suggestion="mend the row, or raise max_length",
+    )
+
+
+def longest(texts: Iterable[str], tokenizer: Any) -> int:
+    """Tokens of the longest text, as the preference trainers count them."""
+    return max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
 
 
 @dataclass(frozen=True)

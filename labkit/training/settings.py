@@ -6,6 +6,7 @@ that matters is left to them: :meth:`TrainerSettings.trainer_arguments` names ev
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,7 +39,7 @@ class LoraSettings(Settings):
 
 
 class TrainerSettings(Settings):
-    """What SFT, reward and DPO share."""
+    """What all stages share."""
 
     learning_rate: float = Field(gt=0)
     epochs: float = Field(gt=0)
@@ -64,6 +65,8 @@ class TrainerSettings(Settings):
             "max_steps": -1,
             "per_device_train_batch_size": self.batch_size,
             "per_device_eval_batch_size": self.batch_size,
+            "eval_accumulation_steps": None,
+            "auto_find_batch_size": False,
             "gradient_accumulation_steps": self.accumulation,
             "gradient_checkpointing": False,
             "warmup_steps": self.warmup_steps,
@@ -86,6 +89,9 @@ class TrainerSettings(Settings):
             "eval_strategy": "no",
             "dataloader_num_workers": 0,
             "dataloader_pin_memory": False,
+            "dataset_num_proc": None,
+            "torch_empty_cache_steps": None,
+            "include_num_input_tokens_seen": "no",
             "report_to": "none",
             "disable_tqdm": True,
             "push_to_hub": False,
@@ -102,6 +108,15 @@ class SFTSettings(TrainerSettings):
     batch_size: int = Field(4, ge=1)
     lora: LoraSettings = LoraSettings(frozen_share=0.27)
 
+    def trainer_arguments(self, folder: str) -> dict[str, Any]:
+        """Those shared by all stages, and SFT's own."""
+        return super().trainer_arguments(folder) | {
+            "completion_only_loss": True,
+            "packing": False,
+            "padding_free": False,
+            "train_sampling_strategy": "group_by_length",
+        }
+
 
 class RewardSettings(TrainerSettings):
     """Reward model: a scalar head and an adapter, Bradley-Terry loss on pairs."""
@@ -111,6 +126,10 @@ class RewardSettings(TrainerSettings):
     batch_size: int = Field(4, ge=1)
     four_bit: bool = False
     lora: LoraSettings = LoraSettings(rank=8, alpha=16)
+
+    def trainer_arguments(self, folder: str) -> dict[str, Any]:
+        """Those shared by all stages, and the reward model's own."""
+        return super().trainer_arguments(folder) | {"disable_dropout": True, "center_rewards_coefficient": 0.01}
 
 
 class DPOSettings(TrainerSettings):
@@ -129,3 +148,43 @@ class DPOSettings(TrainerSettings):
         """Refuse a smoothing that TRL would silently ignore."""
         if self.label_smoothing and self.loss != "robust":
             raise ValueError("label_smoothing works only with loss='robust' (TRL ignores it with 'sigmoid')")
+
+    @property
+    def first_loss(self) -> float:
+        """The loss at step 1, when policy and reference are the same model: ln 2, or (1 / 2 beta)^2 for IPO."""
+        return 1 / (2 * self.beta) ** 2 if self.loss == "ipo" else math.log(2)
+
+    def trainer_arguments(self, folder: str) -> dict[str, Any]:
+        """Those shared by all stages, and DPO's own."""
+        return super().trainer_arguments(folder) | {
+            "beta": self.beta,
+            "loss_type": [self.loss],
+            "label_smoothing": self.label_smoothing,
+            "disable_dropout": True,
+            "precompute_ref_log_probs": False,
+            "padding_free": False,
+            "truncation_mode": "keep_start",
+        }
+
+
+class KTOSettings(TrainerSettings):
+    """Kahneman-Tversky optimisation from an SFT adapter: single answers with a thumb up or down, no pairs.
+
+    The weights of the two kinds of answers are not set here: they follow from how many rows each has.
+    """
+
+    learning_rate: float = Field(2e-4, gt=0)
+    epochs: float = Field(1.0, gt=0)
+    # Each row costs two passes through the model and two through the reference; its KL term needs other rows beside it.
+    batch_size: int = Field(4, ge=2)
+    beta: float = Field(0.1, gt=0)
+
+    def trainer_arguments(self, folder: str) -> dict[str, Any]:
+        """Those shared by all stages, and KTO's own."""
+        return super().trainer_arguments(folder) | {
+            "beta": self.beta,
+            "loss_type": "kto",
+            "disable_dropout": True,
+            "precompute_ref_log_probs": False,
+            "train_sampling_strategy": "sequential",  # the KL term pairs each row with its neighbour in the batch
+        }

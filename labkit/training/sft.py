@@ -73,13 +73,7 @@ def prepare(
     rows, findings = encode_all(examples, tokenizer, settings.max_length)
     write_jsonl(out / "dropped.jsonl", findings)
     model = add_adapter(model, settings.lora, settings.seed)
-    config = SFTConfig(
-        **settings.trainer_arguments(str(out / "checkpoints")),
-        completion_only_loss=True,
-        packing=False,
-        train_sampling_strategy="group_by_length",
-        dataset_num_proc=None,
-    )
+    config = SFTConfig(**settings.trainer_arguments(str(out / "checkpoints")))
     data = Dataset.from_list([{"input_ids": r.input_ids, "completion_mask": r.completion_mask} for r in rows])
     on_cpu = model.device.type == "cpu" and hasattr(model.get_base_model(), "lm_head")
     trainer = (short_head_trainer(SFTTrainer) if on_cpu else SFTTrainer)(

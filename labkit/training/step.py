@@ -14,7 +14,8 @@ from labkit.records import Finding
 from labkit.training.adapter import Manifest, merge, read_manifest
 from labkit.training.backend import release_memory
 from labkit.training.base_model import embedded_model
-from labkit.training.settings import SFTSettings
+from labkit.training.fit import before_training
+from labkit.training.settings import LoraSettings, SFTSettings
 from labkit.training.watch import read_log
 
 
@@ -39,6 +40,11 @@ class Trained:
         """Settings, rows in and dropped, losses, device and versions."""
         return read_manifest(self.adapter)
 
+    @property
+    def lora(self) -> LoraSettings:
+        """The adapter's shape, for a training that goes on with it."""
+        return LoraSettings(**self.manifest.settings["lora"])
+
     def log(self) -> list[dict[str, Any]]:
         """Loss and learning rate, one row a step."""
         return read_log(self.folder / "log.jsonl")
@@ -60,7 +66,7 @@ def fine_tune(
     Unreadable lines are written to ``dropped.jsonl`` beside the rows that were too long or empty.
 
     Raises:
-        LabError: as :func:`labkit.training.sft.train_sft`.
+        LabError: it cannot fit in memory, or as :func:`labkit.training.sft.train_sft`.
     """
     settings = settings or SFTSettings()
     base = base or embedded_model()
@@ -71,6 +77,7 @@ def fine_tune(
         out = scratch / name
         out.mkdir(exist_ok=True)
         examples, findings = read_rows(data)
+        before_training("sft", settings, base, examples)
         train_sft(examples, out, settings, base)
         dropped, _ = read_jsonl(out / "dropped.jsonl", Finding)
         write_jsonl(out / "dropped.jsonl", [*findings, *dropped])

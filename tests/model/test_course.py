@@ -95,12 +95,14 @@ def evidence(walked, materials):
         "suites": [str(materials / "suites" / f"{s}.yaml") for s in ("support", "preference")],
         "requirements": str(materials / "requirements.yaml"),
         "policy": str(materials / "gate.yaml"),
+        "rows": str(materials / "train.jsonl"),
     }
 
 
 def gate(evidence, candidate, **changes) -> int:
     given = {**evidence, **changes}
     arguments = ["gate", "--requirements", given["requirements"], "--policy", given["policy"]]
+    arguments += ["--rows", given["rows"]]
     for suite in given["suites"]:
         arguments += ["--suite", suite]
     for run in candidate:
@@ -199,7 +201,7 @@ def test_sft_on_a_users_own_file_from_any_folder(tmp_path, tiny, monkeypatch, ca
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "sft", "--data", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
+        (["train", "sft", "--data", "nowhere.jsonl"], "nowhere.jsonl: does not exist"),
         (["train", "sft", "--data", "DATA", "--epochs", "0"], "epochs"),
         (["train", "dpo", "--pairs", "DATA", "--rankings", "DATA", "--home", "HOME"], "is not there yet"),
         (["run", "--model", "base", "--suite", "DATA", "--out", "x.jsonl"], "no YAML"),

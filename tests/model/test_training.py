@@ -1,4 +1,4 @@
-"""SFT, DPO and reward training on a tiny model: masks, references, resume after kill -9, manifests."""
+"""SFT, DPO and reward training on a tiny model: masks, resume after kill -9, manifests. The traps have test_traps.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from labkit import LabError
 from labkit.files import write_jsonl
-from labkit.training.adapter import merge, read_manifest
+from labkit.training.adapter import read_manifest
 from labkit.training.rows import encode, encode_all, show_mask
 from labkit.training.settings import DPOSettings, LoraSettings, RewardSettings, SFTSettings
 from labkit.training.watch import read_log, refuse_nan
@@ -85,17 +85,6 @@ def test_only_the_answer_and_its_end_are_trained(examples, tokenizer):
     assert view.text().count("[[") == 1
 
 
-def test_the_trainer_sees_the_same_mask(tmp_path, tiny, examples, tokenizer):
-    from labkit.training.sft import prepare
-
-    trainer, *_ = prepare(examples, tmp_path, SFT, tiny)
-    batch = next(iter(trainer.get_train_dataloader()))
-    for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
-        trained = [int(t) for t, y in zip(ids, labels, strict=True) if y != -100]
-        assert tokenizer.decode(trained).startswith("You can return the")
-        assert trained[-1] == tokenizer.eos_token_id and trained.count(tokenizer.eos_token_id) == 1
-
-
 def test_mask_view_escapes_what_it_shows(tokenizer):
     ids = tokenizer("<script>alert(1)</script>", add_special_tokens=False)["input_ids"]
     shown = show_mask(ids, [1] * len(ids), tokenizer)._repr_html_()
@@ -122,14 +111,6 @@ def test_loss_falls_and_the_manifest_says_what_was_done(sft, examples):
     names = {p.name for p in (sft / "adapter").iterdir()}
     assert "adapter_model.safetensors" in names and not any(n.endswith((".bin", ".pt")) for n in names)
     assert not (sft / "checkpoints").exists()
-
-
-def test_the_adapter_is_trained_in_float32(sft):
-    from safetensors.torch import load_file
-
-    weights = load_file(str(sft / "adapter" / "adapter_model.safetensors"))
-    assert {str(w.dtype) for w in weights.values()} == {"torch.float32"}
-    assert any(float(w.abs().max()) > 0 for name, w in weights.items() if "lora_B" in name)
 
 
 def test_tampered_weights_are_refused(sft, tmp_path):
@@ -175,40 +156,6 @@ def test_dpo_starts_from_the_sft_adapter_and_resumes_as_if_never_killed(tmp_path
     assert not (out / "adapter" / "ref").exists()
 
 
-def test_dpo_first_log_probabilities_are_the_sft_models_own(tmp_path, tiny, sft, preference_rows):
-    """Were the reference (or the start) the bare base model, they would be the base's."""
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from labkit.preference.dpo import train_dpo
-    from labkit.training.rows import render_prompt
-
-    rows = preference_rows[:4]
-    settings = DPO.model_copy(update={"epochs": 1, "four_bit": False})  # exact weights, as in the check below
-    train_dpo(rows, sft / "adapter", tmp_path, settings, tiny)
-    logged = read_log(tmp_path / "log.jsonl")[0]["logps/chosen"]
-    tokenizer = AutoTokenizer.from_pretrained(str(tiny))
-    from labkit.records import Message
-
-    def mean_logp(model) -> float:
-        total = 0.0
-        for row in rows:
-            prompt = render_prompt([Message(**m) for m in row["prompt"]], tokenizer)
-            ids = tokenizer(prompt + row["chosen"][0]["content"] + "<|im_end|>", return_tensors="pt")["input_ids"]
-            start = len(tokenizer(prompt)["input_ids"])
-            with torch.no_grad():
-                logp = model(ids).logits[0, :-1].float().log_softmax(-1)
-            total += logp.gather(1, ids[0, 1:, None])[start - 1 :].sum().item()
-        return total / len(rows)
-
-    base = AutoModelForCausalLM.from_pretrained(str(tiny), dtype=torch.float32)
-    of_base = mean_logp(base)
-    of_sft = mean_logp(PeftModel.from_pretrained(base, str(sft / "adapter")))
-    assert abs(of_sft - of_base) > 2  # the two can be told apart
-    assert logged == pytest.approx(of_sft, abs=0.05 * abs(of_sft - of_base))
-
-
 def test_reward_model_learns_pairs_it_was_shown(tmp_path, tiny, preference_rows):
     from labkit.preference.reward import RewardModel, train_reward
 
@@ -217,43 +164,6 @@ def test_reward_model_learns_pairs_it_was_shown(tmp_path, tiny, preference_rows)
     assert manifest.rows_trained == 12 and manifest.last_loss < manifest.first_loss
     model = RewardModel(tmp_path / "adapter", tiny)
     assert model.pair_accuracy(preference_rows).rate == 1.0
-
-
-def test_merged_weights_answer_like_adapter_and_base_together(tmp_path, tiny, sft):
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    merged = AutoModelForCausalLM.from_pretrained(
-        str(merge(tiny, sft / "adapter", tmp_path / "m")), dtype=torch.float32
-    )
-    base = AutoModelForCausalLM.from_pretrained(str(tiny), dtype=torch.float32)
-    ids = torch.tensor([[1, 50, 60, 70]])
-    with torch.no_grad():
-        plain = base(ids).logits.clone()
-        apart = PeftModel.from_pretrained(base, str(sft / "adapter"))(ids).logits
-        together = merged(ids).logits
-    effect = (apart - plain).abs().mean()
-    assert effect > 0.01 and (together - apart).abs().mean() < 0.02 * effect
-    config = json.loads((tmp_path / "m" / "generation_config.json").read_text())
-    assert config["eos_token_id"] == 2
-
-
-def test_settings_name_what_the_libraries_would_default_differently():
-    arguments = SFTSettings().trainer_arguments("x")
-    for name in (
-        "learning_rate",
-        "per_device_train_batch_size",
-        "seed",
-        "optim",
-        "warmup_steps",
-        "bf16",
-        "lr_scheduler_type",
-    ):
-        assert name in arguments
-    with pytest.raises(ValueError, match="label_smoothing"):
-        DPOSettings(label_smoothing=0.1)
-    assert DPOSettings(label_smoothing=0.1, loss="robust").label_smoothing == 0.1
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
