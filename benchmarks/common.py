@@ -7,9 +7,12 @@ import datetime
 import json
 import os
 import platform
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from labkit.files import sha256
 from labkit.home import versions
 
 
@@ -21,17 +24,31 @@ def arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def finish(name: str, result: dict[str, Any], options: argparse.Namespace) -> None:
-    """Print the JSON line and save it, with device, versions and date."""
+def finish(name: str, result: dict[str, Any], options: argparse.Namespace, inputs: Iterable[Path] = ()) -> None:
+    """Print the JSON line and save it, with device, versions, date, and the hash of the program and the data it read.
+
+    Args:
+        name: of the result.
+        result: its figures; a device named there (such as a GPU) stands for this machine.
+        options: as :func:`arguments` reads them.
+        inputs: files or folders of data that the figures depend on.
+    """
     stamped = {
+        "device": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         **result,
         "benchmark": name,
-        "device": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
         "date": datetime.date.today().isoformat(),
+        "made_by": made_by(inputs),
     }
     if options.save:
         path = Path(__file__).parent / "results" / f"{name}.json"
         path.write_text(json.dumps(stamped, indent=1) + "\n")
     if options.json:
         print(json.dumps(stamped))
+
+
+def made_by(inputs: Iterable[Path] = ()) -> str:
+    """One hash for the benchmark that runs and the data it read."""
+    program = getattr(sys.modules["__main__"], "__file__", None)
+    return sha256("".join(sha256(path) for path in (*([Path(program)] if program else []), *inputs)))

@@ -147,4 +147,5 @@ def _known_suites(home: Home) -> Iterator[Path]:
             if path.suffix in (".yaml", ".yml") and path.is_file():
                 yield path
     shipped = samples.path("support").parent
-    yield from sorted([*shipped.glob("*/suites/*.yaml"), *shipped.glob("*/fresh.yaml")])
+    kinds = ("*/suites/*.yaml", "*/fresh.yaml", "*/techniques.yaml")
+    yield from sorted(path for kind in kinds for path in shipped.glob(kind))

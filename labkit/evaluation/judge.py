@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labkit import LabError
-from labkit.evaluation.oracles import ORACLES, Outcome
+from labkit.evaluation.registry import Outcome, Said, apply
 from labkit.evaluation.suite import Suite, prompt_text
 from labkit.records import Case, Requirement, RunRecord, Verdict
 from labkit.stats import Rate, wilson
+
+LONGEST_ANSWER = 32_768  # characters: eight a token of the longest answer that labkit run makes
 
 
 def judge(records: Sequence[RunRecord], suite: Suite, requirements: Mapping[str, Requirement]) -> list[Verdict]:
@@ -46,15 +48,36 @@ def judge(records: Sequence[RunRecord], suite: Suite, requirements: Mapping[str,
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise LabError(f"{model} run {variant}", f"has no record of case {missing[0]}{more}", "run the whole suite")
-    return [verdict(case, run[case.id], requirements) for run in runs.values() for case in suite.cases]
+    cases = {case.id: case for case in suite.cases}
+    return [
+        verdict(case, run[case.id], requirements, (cases[case.seed], run[case.seed]) if case.seed else None)
+        for run in runs.values()
+        for case in suite.cases
+    ]
 
 
-def verdict(case: Case, record: RunRecord, requirements: Mapping[str, Requirement]) -> Verdict:
-    """The verdict on one answer; its message holds one sentence for each oracle that failed."""
+def verdict(
+    case: Case,
+    record: RunRecord,
+    requirements: Mapping[str, Requirement],
+    seed: tuple[Case, RunRecord] | None = None,
+) -> Verdict:
+    """The verdict on one answer; its message holds one sentence for each oracle that failed.
+
+    Args:
+        case: what was asked.
+        record: what the model answered.
+        requirements: where the severity comes from.
+        seed: for a variant, its seed case and what the same run answered to it.
+
+    Raises:
+        LabError: an unknown requirement or oracle, or the record lacks what an oracle needs.
+    """
     requirement = requirements.get(case.requirement)
     if requirement is None:
         raise LabError(f"case {case.id}", f"requirement '{case.requirement}' is unknown", "add it to the requirements")
-    outcomes = [_apply(name, expected, case, record) for entry in case.expect for name, expected in entry.items()]
+    asked = [(name, expected) for entry in case.expect for name, expected in entry.items()]
+    outcomes = [_apply(name, expected, (case, record), seed) for name, expected in asked]
     failed = [outcome for outcome in outcomes if not outcome.passed]
     return Verdict(
         case_id=case.id,
@@ -85,15 +108,23 @@ def rates(verdicts: Sequence[Verdict]) -> dict[str, Rate]:
     return {requirement: wilson(sum(passed), len(passed)) for requirement, passed in grouped.items()}
 
 
-def _apply(name: str, expected: object, case: Case, record: RunRecord) -> Outcome:
-    if record.finish == "error":
+def _apply(name: str, expected: object, own: tuple[Case, RunRecord], seed: tuple[Case, RunRecord] | None) -> Outcome:
+    if own[1].finish == "error":
         return Outcome(passed=False, score=0.0, message="Expected an answer, found that its generation failed.")
-    if name not in ORACLES:
-        raise LabError(f"case {case.id}", f"oracle '{name}' is unknown", "run the cell that defines it first")
-    outcome = ORACLES[name](expected, record.output, prompt_text(case))
-    if not isinstance(outcome, Outcome):
-        raise LabError(f"oracle '{name}'", f"returned {type(outcome).__name__}", "return judged(...) or an Outcome")
-    return outcome
+    longest = max(len(record.output) for _, record in (own, *((seed,) if seed else ())))
+    if longest > LONGEST_ANSWER:  # oracles would take minutes over it, and no customer reads that much
+        message = f"Expected an answer of at most {LONGEST_ANSWER:,} characters, found one of {longest:,}."
+        return Outcome(passed=False, score=0.0, message=message)
+    try:
+        return apply(name, expected, _said(*own), _said(*seed) if seed else None)
+    except ValueError as error:
+        raise LabError(f"case {own[0].id}", f"'{name}': {error}", "correct the expectation") from error
+
+
+def _said(case: Case, record: RunRecord) -> Said:
+    """What oracles see of a record; a generation that failed has said nothing."""
+    answer = "" if record.finish == "error" else record.output
+    return Said(answer, prompt_text(case), {entry.text: entry for entry in record.likelihoods})
 
 
 def _at(record: RunRecord) -> str:

@@ -6,35 +6,38 @@ of its own requirement. An expectation must accept the unspoilt answer first, or
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labkit import LabError
+from labkit.evaluation import oracle_records as oracle_records  # importing it registers the lab's own oracles
 from labkit.evaluation.mutants import MUTATORS, mutants
 from labkit.evaluation.oracle_slots import clean, find
-from labkit.evaluation.oracles import ORACLES
+from labkit.evaluation.registry import RECORD_ORACLES, Said, apply
+from labkit.evaluation.similarity import LETTERS, Score
+from labkit.evaluation.similarity import SIMILARITY as SIMILARITY
 from labkit.records import Case, Example
 from labkit.stats import Rate, wilson
 
 if TYPE_CHECKING:
     from labkit.plots import Plot
 
-CASE, SIMILARITY = "whole case", "similarity"
+CASE = "whole case"
 RIGHT = "another right answer"
-SIMILAR = 0.6
 
 
 class Sample(NamedTuple):
-    """A right answer, what it must satisfy, and other right answers to the same expectations."""
+    """A right answer, what it must satisfy, other right answers to the same expectations, and the seed's answer if any."""
 
     requirement: str
     prompt: str
     answer: str
     expect: list[dict[str, Any]]
     others: list[str]
+    seed: str | None = None
 
 
 class Survivor(NamedTuple):
@@ -51,12 +54,14 @@ class KillMatrix:
 
     cells: dict[tuple[str, str], list[bool]]  # (oracle, kind): True where the oracle rejected
     survivors: list[Survivor] = field(default_factory=list)
+    scores: tuple[str, ...] = (SIMILARITY,)  # those of the "oracles" that only measure similarity
 
     @property
     def oracles(self) -> list[str]:
-        """The rows: single oracles, then the whole case, then the similarity for comparison."""
+        """The rows: single oracles, then the whole case, then the similarities for comparison."""
         seen = {oracle for oracle, _ in self.cells}
-        return [*sorted(seen - {CASE, SIMILARITY}), *(name for name in (CASE, SIMILARITY) if name in seen)]
+        last = (CASE, *self.scores)
+        return [*sorted(seen - set(last)), *(name for name in last if name in seen)]
 
     @property
     def kinds(self) -> list[str]:
@@ -115,32 +120,35 @@ class KillMatrix:
 
     def _lines(self) -> list[str]:
         spoilt = [kind for kind in self.kinds if kind != RIGHT]
-        rates = {kind: self.rate(CASE, kind) for kind in spoilt}
-        best, worst = (pick(spoilt, key=lambda kind: rates[kind].rate) for pick in (max, min))
-        similarity = wilson(sum(sum(self.cells[SIMILARITY, k]) for k in spoilt), sum(r.n for r in rates.values()))
-        return [
-            f"Other right answers rejected (want 0%): by whole cases {self.rate(CASE, RIGHT)}, "
-            f"by similarity {self.rate(SIMILARITY, RIGHT)}.",
-            f"Mutants rejected (want 100%): by whole cases {self.killed()}, by similarity {similarity}.",
-            f"Whole cases see {best} best ({rates[best]}) and {worst} worst ({rates[worst]}).",
-        ]
+        judges = [name for name in (CASE, *self.scores) if name in self.oracles]
+        alarms, kills = (
+            ", ".join(f"by {name} {self.of(name, kinds)}" for name in judges) for kinds in ([RIGHT], spoilt)
+        )
+        lines = [f"Other right answers rejected (want 0%): {alarms}.", f"Mutants rejected (want 100%): {kills}."]
+        if CASE in self.oracles:
+            rates = {kind: self.rate(CASE, kind) for kind in spoilt}
+            best, worst = (pick(spoilt, key=lambda kind: rates[kind].rate) for pick in (max, min))
+            lines.append(f"Whole cases see {best} best ({rates[best]}) and {worst} worst ({rates[worst]}).")
+        return lines
+
+    def of(self, oracle: str, kinds: Iterable[str]) -> Rate:
+        """How many of several kinds together the oracle rejected."""
+        marks = [mark for kind in kinds for mark in self.cells.get((oracle, kind), [])]
+        return wilson(sum(marks), len(marks))
 
     def killed(self) -> Rate:
         """Mutation score of the suite: the share of all mutants that some oracle of their case rejected."""
-        marks = [
-            mark for (oracle, kind), cell in self.cells.items() if oracle == CASE and kind != RIGHT for mark in cell
-        ]
-        return wilson(sum(marks), len(marks))
+        return self.of(CASE, [kind for kind in self.kinds if kind != RIGHT])
 
 
-def kill_matrix(samples: Sequence[Sample], similar: float = SIMILAR) -> KillMatrix:
+def kill_matrix(samples: Sequence[Sample], scores: Mapping[str, Score] = LETTERS) -> KillMatrix:
     """Spoil every sample answer in every way that applies and let its oracles judge.
 
-    Beside the oracles stands what many dashboards show instead: similarity to the reference answer (difflib's ratio).
+    Beside the oracles stands what many dashboards show instead: similarity to the reference answer.
 
     Args:
         samples: as :func:`right_answers` makes them.
-        similar: the similarity from which on such a score would accept an answer.
+        scores: similarity scorers by name, as in :mod:`labkit.evaluation.similarity`.
 
     Raises:
         LabError: there are no samples.
@@ -151,6 +159,11 @@ def kill_matrix(samples: Sequence[Sample], similar: float = SIMILAR) -> KillMatr
         )
     cells: dict[tuple[str, str], list[bool]] = defaultdict(list)
     survivors = []
+
+    @functools.cache  # one answer may stand in several samples
+    def similarity(name: str, reference: str, text: str) -> float:
+        return scores[name].of(reference, text)
+
     for sample in samples:
         variants = [(RIGHT, text) for text in sample.others] + list(mutants(sample.answer, sample.prompt))
         for kind, text in variants:
@@ -158,18 +171,24 @@ def kill_matrix(samples: Sequence[Sample], similar: float = SIMILAR) -> KillMatr
             for name, mark in rejected.items():
                 cells[name, kind].append(mark)
             cells[CASE, kind].append(any(rejected.values()))
-            ratio = SequenceMatcher(None, sample.answer.lower(), text.lower(), autojunk=False).ratio()
-            cells[SIMILARITY, kind].append(ratio < similar)
+            for name, score in scores.items():
+                cells[name, kind].append(similarity(name, sample.answer, text) < score.bar)
             if kind != RIGHT and not any(rejected.values()):
                 survivors.append(Survivor(sample.requirement, kind, text))
-    return KillMatrix(dict(cells), survivors)
+    return KillMatrix(dict(cells), survivors, tuple(scores))
+
+
+def accepts(sample: Sample, text: str) -> bool:
+    """Whether every oracle of a sample accepts an answer."""
+    return not any(mark for marks in _marks(sample, text).values() for mark in marks)
 
 
 def _marks(sample: Sample, text: str) -> dict[str, list[bool]]:
     marks: dict[str, list[bool]] = defaultdict(list)
+    seed = None if sample.seed is None else Said(sample.seed, sample.prompt)
     for entry in sample.expect:
         for name, expected in entry.items():
-            marks[name].append(not ORACLES[name](expected, text, sample.prompt).passed)
+            marks[name].append(not apply(name, expected, Said(text, sample.prompt), seed).passed)
     return marks
 
 
@@ -201,28 +220,28 @@ def right_answers(cases: Iterable[Case], examples: Sequence[Example], per_requir
             if expect is None or taken == per_requirement:
                 continue
             others = [rows[(i + 1) % len(rows)].response] if shared and len(rows) > 1 else []
-            samples.append(Sample(requirement, _told(row), row.response, expect, others))
+            samples.append(Sample(requirement, told(row), row.response, expect, others))
             taken += 1
     return samples
 
 
-def _told(example: Example) -> str:
+def told(example: Example) -> str:
+    """All that the model is told in a row, as oracles see it."""
     return "\n".join(message.content for message in example.prompt)
 
 
 def _fitting(cases: Sequence[Case], example: Example) -> list[dict[str, Any]] | None:
+    prompt = told(example)
     copied = [
         slot.text
         for slot in find(clean(example.response))
-        if slot.kind in ("id", "date") and any(map(slot.equals, find(clean(_told(example)))))
+        if slot.kind in ("id", "date") and any(map(slot.equals, find(clean(prompt))))
     ]
-    offered = [case.expect for case in cases] + ([[{"facts": copied}]] if copied else [])
-    return next((expect for expect in offered if _accepts(expect, example)), None)
+    alone = [case.expect for case in cases if not RECORD_ORACLES.keys() & _named(case)]
+    offered = alone + ([[{"facts": copied}]] if copied else [])
+    answer = example.response
+    return next((expect for expect in offered if accepts(Sample("", prompt, answer, expect, []), answer)), None)
 
 
-def _accepts(expect: Sequence[dict[str, Any]], example: Example) -> bool:
-    return all(
-        ORACLES[name](expected, example.response, _told(example)).passed
-        for entry in expect
-        for name, expected in entry.items()
-    )
+def _named(case: Case) -> set[str]:
+    return {name for entry in case.expect for name in entry}

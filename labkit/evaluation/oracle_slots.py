@@ -106,7 +106,7 @@ _HEAD = r"(?<![\w.,])"
 def plain(text: str) -> str:
     """Compatibility characters, quotes and dashes made plain; line breaks and mark-up stay."""
     text = unicodedata.normalize("NFKC", text)
-    return text.translate(str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2011\u2212", "''\"\"----")).strip()
+    return text.translate(str.maketrans("\u2018\u2019\u201c\u201d\u2010\u2013\u2014\u2212", "''\"\"----")).strip()
 
 
 def clean(text: str) -> str:

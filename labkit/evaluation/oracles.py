@@ -1,13 +1,7 @@
 """Deterministic oracles: each says whether an answer meets one expectation, and why not in a sentence for a defect report.
 
-An oracle is a function ``(expected, answer, prompt_text) -> Outcome`` under a name that suites use. Add your own from
-a notebook with the same decorator::
-
-    @oracle("polite")
-    def polite(expected, answer, prompt_text):
-        return judged("please" in answer.lower(), "a polite answer", f'"{answer}"')
-
-An oracle raises ``ValueError`` when ``expected`` makes no sense; the suite loader reports it with file and case.
+Each is a function ``(expected, answer, prompt_text) -> Outcome`` under a name that suites use; :mod:`labkit.evaluation.registry`
+says how to add your own, and :mod:`labkit.evaluation.oracle_records` holds those that look at more than one answer.
 """
 
 from __future__ import annotations
@@ -15,55 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
-
-from labkit import LabError
 from labkit.evaluation.oracle_decision import DECISIONS, taken
 from labkit.evaluation.oracle_slots import Slot, clean, find, plain
+from labkit.evaluation.registry import ORACLES, Outcome, judged, oracle, quote
 
-Oracle = Callable[[Any, str, str], "Outcome"]
-ORACLES: dict[str, Oracle] = {}
-
-
-class Outcome(BaseModel):
-    """What one oracle says of one answer."""
-
-    passed: bool
-    score: float
-    message: str
-    evidence: str = ""
-
-
-def oracle(name: str) -> Callable[[Oracle], Oracle]:
-    """Register an oracle under the name that suites use; running the same notebook cell again replaces it.
-
-    Raises:
-        LabError: another module already uses the name.
-    """
-
-    def register(function: Oracle) -> Oracle:
-        known = ORACLES.get(name)
-        if known is not None and known.__module__ != function.__module__:
-            raise LabError(f"oracle '{name}'", "exists already", "choose another name")
-        ORACLES[name] = function
-        return function
-
-    return register
-
-
-def judged(passed: bool, expected: str, found: str, evidence: str = "", score: float | None = None) -> Outcome:
-    """An outcome whose message is the one sentence "Expected ..., found ..."."""
-    score = float(passed) if score is None else round(score, 4)
-    return Outcome(passed=passed, score=score, message=f"Expected {expected}, found {found}.", evidence=evidence)
-
-
-def quote(text: str, longest: int = 120) -> str:
-    """A text in quotes on one line, cut when long; "an empty answer" when there is none."""
-    line = " ".join(text.split())
-    return f'"{line[:longest]}{"..." if len(line) > longest else ""}"' if line else "an empty answer"
+__all__ = ["ORACLES", "Outcome", "judged", "oracle", "quote"]  # what it takes to write an oracle, from one place
 
 
 @oracle("equals")
@@ -116,10 +69,10 @@ def _texts(expected: Any) -> list[str]:
 def equals_json(expected: Any, answer: str, prompt_text: str) -> Outcome:
     """The whole answer is one JSON value equal to this one; order of keys and spacing do not matter."""
     wanted = json.dumps(expected)  # a value JSON cannot hold is a ValueError or TypeError here, at load time
-    got, problem = _json(answer)
+    got, problem = read_json(answer)
     if problem:
         return judged(False, f"the JSON value {wanted}", problem)
-    return judged(_same_json(got, expected), f"the JSON value {wanted}", json.dumps(got))
+    return judged(same_json(got, expected), f"the JSON value {wanted}", json.dumps(got))
 
 
 @oracle("json_schema")
@@ -135,7 +88,7 @@ def json_schema(expected: Any, answer: str, prompt_text: str) -> Outcome:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise ValueError(f"no valid JSON Schema: {error.message}") from error
-    got, problem = _json(answer)
+    got, problem = read_json(answer)
     if problem:
         return judged(False, "JSON that fits the schema", problem)
     # An empty registry: a schema that points to another address must never make a test run call out.
@@ -146,7 +99,9 @@ def json_schema(expected: Any, answer: str, prompt_text: str) -> Outcome:
     return judged(False, "JSON that fits the schema", f"{quote(answer)} ({first.message})", first.message)
 
 
-def _json(answer: str) -> tuple[Any, str]:
+def read_json(answer: str) -> tuple[Any, str]:
+    """The JSON value that an answer is as a whole, and what keeps it from being one (or nothing)."""
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) < len(pairs):
             raise ValueError("a key stands twice")
@@ -163,12 +118,12 @@ def _json(answer: str) -> tuple[Any, str]:
         return None, f"{quote(answer)}, which is not JSON alone ({str(error) or 'nested too deeply'})"
 
 
-def _same_json(a: Any, b: Any) -> bool:
+def same_json(a: Any, b: Any) -> bool:
     """Equality as JSON sees it: 1 and 1.0 are one number, 1 and true are not one value."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same_json(a[k], b[k]) for k in a)
+        return a.keys() == b.keys() and all(same_json(a[k], b[k]) for k in a)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(_same_json, a, b))
+        return len(a) == len(b) and all(map(same_json, a, b))
     return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
@@ -182,11 +137,11 @@ def facts(expected: Any, answer: str, prompt_text: str) -> Outcome:
     and one of the prompt: "you are 1 euro short of 60 euros" is right when the customer has 59.
     """
     texts = _texts(expected)
-    wanted = [(text, _slot(text)) for text in texts]
+    wanted = [(text, one_slot(text)) for text in texts]
     found, asked = find(clean(answer)), find(clean(prompt_text))
     missing = [text for text, slot in wanted if not (any(map(slot.equals, found)) if slot else _says(answer, text))]
     slots = [slot for text in texts for slot in find(clean(text))]
-    rivals = [s for s in found if _is_rival(s, found, slots, asked)]
+    rivals = [s for s in found if is_rival(s, found, slots, asked)]
     score = (len(texts) - len(missing)) / (len(texts) + len(rivals))
     wish = f"the answer to state {' and '.join(map(quote, missing or texts))}"
     if rivals:
@@ -195,7 +150,7 @@ def facts(expected: Any, answer: str, prompt_text: str) -> Outcome:
     return judged(not missing, wish, quote(answer) if missing else "it", "" if missing else texts[0], score)
 
 
-def _slot(text: str) -> Slot | None:
+def one_slot(text: str) -> Slot | None:
     """The slot that a text is, if it is exactly one."""
     text = clean(text)
     found = find(text)
@@ -206,7 +161,15 @@ def _says(answer: str, phrase: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(clean(phrase))}(?!\w)", clean(answer), re.I) is not None
 
 
-def _is_rival(slot: Slot, found: Sequence[Slot], wanted: Sequence[Slot], asked: Sequence[Slot]) -> bool:
+def is_rival(slot: Slot, found: Sequence[Slot], wanted: Sequence[Slot], asked: Sequence[Slot]) -> bool:
+    """Could this slot of an answer be taken for a wanted one, though neither the prompt nor a sum explains it?
+
+    Args:
+        slot: one of ``found``.
+        found: all slots of the answer.
+        wanted: the expected slots.
+        asked: the slots of the prompt.
+    """
     peers = [w for w in wanted if w.family == slot.family]
     if slot.soft or not peers or any(map(slot.equals, (*wanted, *asked))):
         return False

@@ -10,7 +10,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from labkit import LabError
-from labkit.evaluation.oracles import ORACLES
+from labkit.evaluation import oracle_records as oracle_records  # importing it registers the lab's own oracles
+from labkit.evaluation.expand import expand
+from labkit.evaluation.registry import Said, apply, known_oracles, load_own_oracles
 from labkit.files import explain, sha256
 from labkit.records import Case, Record, Requirement
 
@@ -43,6 +45,9 @@ class _Loader(yaml.SafeLoader):
 def load(path: str | Path, requirements: Mapping[str, Requirement] | None = None) -> Suite:
     """Read a suite and check all that can be checked without a model.
 
+    Variants, boundary tables and pairwise factors are written out (:mod:`labkit.evaluation.expand`). A file ``oracles.py``
+    beside the suite is run first: it holds the team's own oracles.
+
     Args:
         path: the YAML file.
         requirements: what cases may refer to; by default ``requirements.yaml`` beside the suite or one folder up, and
@@ -61,8 +66,14 @@ def load(path: str | Path, requirements: Mapping[str, Requirement] | None = None
     version, system = content.get("version", 1), content.get("system")
     if not isinstance(version, int) or not isinstance(system, str | None):
         raise LabError(str(path), "'version' or 'system' has the wrong type", "write a whole number and a text")
-    cases = [_case(path, entry, number, system) for number, entry in enumerate(content["cases"], 1)]
-    _check_ids(path, cases)
+    if (own := path.parent / "oracles.py").is_file():
+        load_own_oracles(own)
+    cases = [
+        _case(path, case, number, system)
+        for number, entry in enumerate(content["cases"], 1)
+        for case in (expand(entry, _at(path, entry.get("id", number))) if isinstance(entry, dict) else [entry])
+    ]
+    by_id = _by_id(path, cases)
     if requirements is None:
         near = next((p for p in (path.parent, path.parent.parent) if (p / "requirements.yaml").is_file()), None)
         requirements = load_requirements(near / "requirements.yaml") if near else None
@@ -73,7 +84,7 @@ def load(path: str | Path, requirements: Mapping[str, Requirement] | None = None
                 f"requirement '{case.requirement}' is unknown",
                 f"use one of {', '.join(requirements)}",
             )
-        _try_oracles(path, case)
+        _try_oracles(path, case, by_id.get(case.seed or ""))
     return Suite(name=content["suite"], version=version, system=system, cases=cases, path=path, sha256=sha256(path))
 
 
@@ -146,7 +157,8 @@ def _case(path: Path, entry: Any, number: int, system: str | None) -> Case:
     return case
 
 
-def _check_ids(path: Path, cases: list[Case]) -> None:
+def _by_id(path: Path, cases: list[Case]) -> dict[str, Case]:
+    """The cases by id; ids stand once, and a seed is a case of this suite that is no variant itself."""
     by_id: dict[str, Case] = {}
     for case in cases:
         if case.id in by_id:
@@ -161,19 +173,20 @@ def _check_ids(path: Path, cases: list[Case]) -> None:
             raise LabError(
                 _at(path, case.id), f"its seed '{case.seed}' is itself a variant", "name the case both stem from"
             )
+    return by_id
 
 
-def _try_oracles(path: Path, case: Case) -> None:
+def _try_oracles(path: Path, case: Case, seed: Case | None) -> None:
     """Each oracle once, on an empty answer: expectations that make no sense show, and so do cases nothing can fail."""
     vacuous = True
+    before = Said("", prompt_text(seed)) if seed else None
     for entry in case.expect:
         [(name, expected)] = entry.items()
-        if name not in ORACLES:
-            raise LabError(
-                _at(path, case.id), f"oracle '{name}' is unknown", f"use one of {', '.join(sorted(ORACLES))}"
-            )
+        if name not in known_oracles():
+            mend = f"use one of {', '.join(sorted(known_oracles()))}, or define it in oracles.py beside the suite"
+            raise LabError(_at(path, case.id), f"oracle '{name}' is unknown", mend)
         try:
-            vacuous &= ORACLES[name](expected, "", prompt_text(case)).passed
+            vacuous &= apply(name, expected, Said("", prompt_text(case)), before).passed
         except (ValueError, TypeError) as error:
             raise LabError(_at(path, case.id), f"'{name}': {error}", "correct the expectation") from error
     if vacuous:

@@ -1,4 +1,4 @@
-"""Requirement -> training rows -> cases -> result, and what hangs in the air on either side."""
+"""Requirement -> training rows -> cases -> results -> decision, and what hangs in the air on either side."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from labkit.records import SEVERITIES, Case, Example, Requirement, Severity, Verdict
+from labkit.release.gate import Decision, Outcome
 from labkit.stats import Rate, wilson
 
 Status = Literal["passed", "failed", "not run", "no case"]
@@ -25,6 +26,7 @@ class Row(BaseModel):
     cases: int
     result: Rate
     status: Status
+    decision: Outcome | None = None  # what the gate says of it; None before the gate was asked
 
 
 class Matrix(BaseModel):
@@ -36,7 +38,9 @@ class Matrix(BaseModel):
     def table(self) -> list[dict[str, Any]]:
         """One flat dictionary a requirement, as for a data frame."""
         return [
-            row.model_dump(exclude={"result"}) | {"passed": row.result.passed, "judged": row.result.n}
+            row.model_dump(exclude={"result", "decision"})
+            | {"passed": row.result.passed, "judged": row.result.n}
+            | ({"decision": row.decision} if row.decision else {})
             for row in self.rows
         ]
 
@@ -44,7 +48,7 @@ class Matrix(BaseModel):
         """The matrix and its orphans in plain lines."""
         lines = [
             f"{row.requirement} ({row.severity}, risk {row.risk}): {row.examples} training rows, {row.cases} cases, "
-            f"{row.result}: {row.status}"
+            f"{row.result}: {row.status}" + (f"; gate: {row.decision}" if row.decision else "")
             for row in self.rows
         ]
         return "\n".join([*lines, *(f"{what}: {', '.join(ids)}" for what, ids in self.orphans.items())])
@@ -55,6 +59,7 @@ def matrix(
     examples: Sequence[Example],
     cases: Sequence[Case],
     verdicts: Sequence[Verdict],
+    decision: Decision | None = None,
 ) -> Matrix:
     """Trace every requirement to its training rows, cases and results, and find the orphans both ways.
 
@@ -63,9 +68,11 @@ def matrix(
         examples: the training rows.
         cases: the cases of all suites.
         verdicts: the verdicts of one model.
+        decision: what the gate said of them, if it was asked.
     """
     rows_of = Counter(r for example in examples for r in set(example.requirements))
     cases_of = Counter(case.requirement for case in cases)
+    said = {item.name: item.outcome for item in decision.items} if decision else {}
     rows = []
     for requirement in sorted(requirements.values(), key=lambda r: (SEVERITIES.index(r.severity), -r.risk, r.id)):
         own = [v.passed for v in verdicts if v.requirement == requirement.id]
@@ -82,6 +89,7 @@ def matrix(
                 cases=cases_of[requirement.id],
                 result=wilson(sum(own), len(own)),
                 status=status,
+                decision=said.get(requirement.id),
             )
         )
     known, suite, judged = set(requirements), {c.id for c in cases}, {v.case_id for v in verdicts}
