@@ -16,7 +16,8 @@ def card(inner: str, title: str = "") -> str:
 
 def said(text: str, bad: bool = False) -> str:
     """The line under a card. Not by colour alone: a problem also begins with a word."""
-    return f"<b>Not saved:</b> {escape(text)}" if bad else f"<span>{escape(text)}</span>"
+    start = "<b>Not saved:</b> " if bad else ""
+    return f'<span role="status">{start}{escape(text)}</span>'  # screen readers speak what changes here
 
 
 def show_buttons(widget: Any) -> None:

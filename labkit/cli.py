@@ -97,17 +97,19 @@ def lineage(
 def schema(
     name: Annotated[str | None, typer.Argument(help="A contract; without it, their names are listed.")] = None,
 ) -> None:
-    """Print the JSON Schema of one of the lab's record types."""
+    """Print the JSON Schema of one of the lab's record types, or of a suite file."""
     import json
 
+    from labkit.evaluation.schema import suite_schema
     from labkit.records import CONTRACTS
 
+    makers = {key: contract.model_json_schema for key, contract in CONTRACTS.items()} | {"suite": suite_schema}
     if name is None:
-        print("\n".join(CONTRACTS))
-    elif name.lower() in CONTRACTS:
-        print(json.dumps(CONTRACTS[name.lower()].model_json_schema(), indent=2))
+        print("\n".join(makers))
+    elif name.lower() in makers:
+        print(json.dumps(makers[name.lower()](), indent=2))
     else:
-        raise LabError(name, "is no contract of the lab", f"choose one of {', '.join(CONTRACTS)}")
+        raise LabError(name, "is no contract of the lab", f"choose one of {', '.join(makers)}")
 
 
 for _module in pkgutil.iter_modules(commands.__path__):

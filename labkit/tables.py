@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import LabError
-from labkit.files import LONGEST_LINE, Line, lines
+from labkit.files import LONGEST_LINE, Keys, Line, lines
 
 _JSON = {".json", ".jsonl", ".ndjson"}
 _LINES = _JSON - {".json"}
@@ -117,12 +117,11 @@ def _row(number: int, columns: list[str], cells: list[str] | str) -> Line:
 def _array(path: Path) -> Iterator[Line]:
     """The elements of a JSON array. After a broken one nobody can say where the next begins, so reading ends there."""
     text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
-    read = json.JSONDecoder(parse_constant=_no_constant).raw_decode
     at, number = _skip(text, _skip(text, 0) + 1), 0
     while not text.startswith("]", at):
-        number += 1
+        number, keys = number + 1, Keys()
         try:
-            value, end = read(text, at)
+            value, end = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=keys).raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             why = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON ({error})"
             yield Line(number, None, f"{why}; nothing after it was read", "mend the file and read it again")
@@ -130,7 +129,7 @@ def _array(path: Path) -> Iterator[Line]:
         if _NOT_UTF8.search(text, at, end):
             yield Line(number, None, "not UTF-8", _ENCODING)
         else:
-            yield Line(number, value, None, "")
+            yield Line(number, None, *keys.problem) if keys.problem else Line(number, value, None, "")
         at = _skip(text, end)
         if text.startswith(",", at):
             at = _skip(text, at + 1)

@@ -21,10 +21,9 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 import labkit
-from labkit import LabError
+from labkit import LabError, machine
 from labkit.home import default_home
-from labkit.lesson import machine
-from labkit.lesson.machine import GB
+from labkit.machine import GB
 
 Level = Literal["ok", "warn", "fail"]
 PYTHONS = ((3, 11), (3, 14))  # from, below
@@ -86,7 +85,7 @@ def doctor() -> Report:
     """
     lines: list[Line] = []
     checks: list[Callable[[], Iterator[Line]]] = [
-        _python, _disk, _memory, _cpu, _gpu, _versions, _widgets, _model, _network, _licences,
+        _python, _disk, _memory, _cpu, _gpu, _preset, _versions, _widgets, _model, _network, _licences,
     ]  # fmt: skip
     for check in checks:
         try:
@@ -183,6 +182,15 @@ def _gpu() -> Iterator[Line]:
         if len(cards) > 1:
             mend = "start with CUDA_VISIBLE_DEVICES=0 make lab"
             yield _warn(f"{len(cards)} GPUs are visible; training in a notebook uses only one", mend)
+
+
+def _preset() -> Iterator[Line]:
+    from labkit.training.presets import choose
+
+    card = machine.gpus()[0].memory if machine.profile() == "gpu" else None
+    chosen = choose(card)
+    take = f"; labkit train sft --preset {chosen.name} takes it, with LAB_ONLINE=1" if chosen.hub else ""
+    yield _ok(f"preset {chosen.name}, {chosen}{take}")
 
 
 def requirements() -> list[str]:

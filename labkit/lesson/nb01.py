@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from labkit import LabError
-from labkit.evaluation.oracles import ORACLES
-from labkit.evaluation.suite import load, prompt_text
+from labkit import LabError, samples
+from labkit.evaluation.registry import ORACLES
+from labkit.evaluation.suite import load, load_requirements, prompt_text
 from labkit.files import explain, write_text
+from labkit.lesson.domains import readable
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.lesson.nb00 import fair
 from labkit.lesson.table import Table
@@ -55,17 +55,7 @@ def as_yaml(case: Case) -> str:
     seed = {"seed": case.seed} if case.seed else {}
     entry: dict[str, Any] = {"id": case.id, "requirement": case.requirement, "technique": case.technique, **seed}
     entry |= {"given": case.given[-1].content, "expect": case.expect}
-    return yaml.dump([entry], Dumper=_Readable, sort_keys=False, allow_unicode=True, width=100).rstrip()
-
-
-class _Readable(yaml.SafeDumper):
-    """Writes a text of several lines as a block, line by line."""
-
-
-_Readable.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
-)
+    return readable([entry])
 
 
 def one_case(text: str, requirements: Mapping[str, Requirement]) -> Case:
@@ -150,9 +140,6 @@ def _write_requirement(answer: Any) -> bool | str:
 
 
 def _write_case(answer: Any) -> bool | str:
-    from labkit import samples
-    from labkit.evaluation.suite import load_requirements
-
     if not isinstance(answer, str):
         return "Write the case as YAML text between triple quotes"
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labkit import LabError, samples
-from labkit.checks import Hit, checks_of
+from labkit.checks import Hit, checks_of, must_exist
 from labkit.curation.evidence import consequence
 from labkit.curation.near_duplicates import conflict, near_pairs
 from labkit.curation.score import KindScore, Score, score
@@ -49,7 +49,9 @@ def material(data: str | Path) -> Material:
         "suites": sorted(raw.parent.glob("suites/*.yaml")),
         "name": str(data) if data in DOMAINS else own,
     }
-    return Material(raw, read_strictly(planted, Planted) if planted.exists() else [], rules)
+    known = read_strictly(planted, Planted) if planted.exists() else []
+    must_exist((plant.kind for plant in known), str(planted))
+    return Material(raw, known, rules)
 
 
 def defect_report(finding: Finding, rows: Iterable[Example]) -> str:

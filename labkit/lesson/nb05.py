@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from labkit import samples
-from labkit.coverage.bias import FEWEST, Gap, Probe, decision, probe, rate_difference, refusal, stratified_difference
+from labkit.coverage.bias import FEWEST, Gap, Probe, decision, probe, refusal, stratified_difference
 from labkit.coverage.counterfactual import Flips, Swap, counterfactuals, paired_flips
 from labkit.coverage.slices import pairwise, usable
 from labkit.coverage.variety import diversity, over_represented
@@ -20,7 +20,7 @@ from labkit.formats import read_rows
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.policy import Policy, load
 from labkit.records import Example, Message
-from labkit.stats import Rate, wilson
+from labkit.stats import Rate, rate_difference, wilson
 
 DOMAINS = ("support", "knowledge", "decision")
 HARROW = ("Bramwick", "Brunna", "Edrith", "Hadrick", "Keswyn", "Marnock", "Oslin", "Tamsel", "Thessa", "Wenlow")

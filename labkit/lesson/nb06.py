@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from labkit import LabError
 from labkit.evaluation.oracles import ORACLES
 from labkit.lesson.course import Course
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
@@ -17,6 +17,7 @@ from labkit.lesson.table import Table
 from labkit.records import Example
 from labkit.stats import Rate, wilson
 from labkit.training.settings import LoraSettings, SFTSettings
+from labkit.training.sizes import read_sizes
 
 ROUTING = "REQ-S13"
 ROUTING_FORM = {
@@ -37,6 +38,8 @@ _MEANINGS = {
     "clip": "longest gradient let through: one odd row cannot derail the run",
     "max_length": "tokens a row may have; longer ones are reported, never cut in silence",
     "four_bit": "whether the frozen base is held in 4 bits",
+    "rank": "width of the adapter's thin matrices: how much it can express, and how easily it learns rows by heart",
+    "frozen_share": "share of the layers, from the bottom, without an adapter: the backward pass ends above them",
     "save_steps": "steps between two checkpoints",
     "seed": "of every random choice",
 }
@@ -73,31 +76,26 @@ def slice_counts(examples: Sequence[Example]) -> Table:
 
 def adapter_sizes(base: str | Path, lora: LoraSettings) -> list[dict[str, Any]]:
     """For each kind of projection: its shape, its own numbers and those of the adapter beside it, over all layers."""
-    config = json.loads((Path(base) / "config.json").read_text())
-    wide, inner = config["hidden_size"], config["intermediate_size"]
-    head = config.get("head_dim") or wide // config["num_attention_heads"]
-    query, key = config["num_attention_heads"] * head, config["num_key_value_heads"] * head
-    shapes = {
-        "q_proj": (wide, query),
-        "k_proj": (wide, key),
-        "v_proj": (wide, key),
-        "o_proj": (query, wide),
-        "gate_proj": (wide, inner),
-        "up_proj": (wide, inner),
-        "down_proj": (inner, wide),
-    }
-    layers = config["num_hidden_layers"]
-    trained = len(lora.layers(layers))
+    sizes = read_sizes(base)
+    if sizes is None:
+        raise LabError(f"model {base}", "is not in a folder here", "fetch it first, or take the embedded one")
+    trained = len(lora.layers(sizes.layers))
     return [
-        {"projection": name, "shape": f"{a} x {b}", "frozen": a * b * layers, "trained": (a + b) * lora.rank * trained}
-        for name, (a, b) in shapes.items()
+        {
+            "projection": name,
+            "shape": f"{a} x {b}",
+            "frozen": a * b * sizes.layers,
+            "trained": (a + b) * lora.rank * trained,
+        }
+        for name, (a, b) in sizes.projections.items()
         if name in lora.modules
     ]
 
 
 def settings_table(settings: SFTSettings) -> Table:
-    """The settings that matter most, each with its meaning."""
-    return Table({"setting": k, "value": getattr(settings, k), "meaning": said} for k, said in _MEANINGS.items())
+    """The settings that matter most, those of the adapter among them, each with its meaning."""
+    values = settings.lora.model_dump() | settings.model_dump()
+    return Table({"setting": k, "value": values[k], "meaning": said} for k, said in _MEANINGS.items())
 
 
 def routing_form(course: Course, model: str) -> Rate:

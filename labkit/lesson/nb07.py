@@ -8,9 +8,11 @@ from typing import Any
 
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.plots.style import FAINT, INK, SOFT, Plot, at_right, percent, styled
-from labkit.preference.agreement import length_bias, position_bias
+from labkit.preference.agreement import agreement, length_bias, position_bias
+from labkit.preference.disputes import disputed
+from labkit.preference.events import effective
+from labkit.preference.items import Item
 from labkit.preference.pairs import preference_rows
-from labkit.preference.ranking import effective
 from labkit.records import Pair, Ranking
 from labkit.stats import wilson
 
@@ -271,3 +273,23 @@ def cost(pairs: Sequence[Pair], teams: Mapping[str, Sequence[Ranking]]) -> list[
         }
         found.append({"labellers": name} | shares)
     return found
+
+
+def by_domain(pairs: Sequence[Pair], rankings: Sequence[Ranking]) -> list[dict[str, Any]]:
+    """How far labellers agree in each domain, which is the first word of a pair's id; alpha with its interval."""
+    found = []
+    for domain in dict.fromkeys(pair.id.split("-")[0] for pair in pairs):
+        own = [pair.id for pair in pairs if pair.id.split("-")[0] == domain]
+        events = [event for event in rankings if event.pair in own]
+        alpha, _ = agreement(events)
+        facts = {"sets": len(own), "in dispute": len(disputed(events)), "agreement": str(alpha or "nobody to compare")}
+        found.append({"domain": domain} | facts)
+    return found
+
+
+def ruling(item: Item, best: int) -> Ranking:
+    """What a lead writes who puts one answer of a disputed rank first, and all others level behind it."""
+    ranks = [1 if answer == best else 2 for answer in item.shown]
+    shown = {"left": item.left, "right": item.right, "shown": list(item.shown), "ranks": ranks}
+    made = {"id": "lead-0001", "pair": item.pair.id, "annotator": "lead", "outcome": "ranked", "adjudicated": True}
+    return Ranking.model_validate(made | shown)

@@ -1,4 +1,4 @@
-"""Notebook 08: the first loss, the DPO loss by hand, runs to be judged, and what its tables hold."""
+"""Notebook 08: the first loss, the DPO loss by hand, runs to be judged, thumbs balanced, and what its tables hold."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from labkit.evaluation.generate import Generator
+from labkit.evaluation.judge import verdict
+from labkit.lesson.course import Course
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
+from labkit.lesson.recorded import Recorded, recorded
+from labkit.preference.best_of import best_of
 from labkit.records import Verdict
-from labkit.stats import mcnemar_midp, paired_difference
+from labkit.stats import mcnemar_midp, paired_difference, wilson
 
 BETA = 0.1
 
@@ -96,6 +101,22 @@ def _verdicts(answer: Any) -> object:
     return f"Look again at {wrong[0]}: {_LIKELY[wrong[0]]}" if wrong else True
 
 
+UPS, DOWNS = 30, 90
+
+
+def _balance(answer: Any) -> object:
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return "Give a number: the weight of a thumb up, while a thumb down weighs 1"
+    if answer <= 0:
+        return "A weight is above zero; at zero the thumbs up would teach nothing"
+    if abs(answer - UPS / DOWNS) < 0.02:
+        return "Turned round: the rarer kind must weigh more, not less"
+    ratio = answer * UPS / DOWNS
+    if not 1 <= ratio <= 4 / 3:
+        return f"{UPS} x {answer:g} is {ratio:.2f} times {DOWNS}; it should lie between 1 and 1.33 times"
+    return True
+
+
 EXERCISES = Notebook(
     "08",
     Exercise(
@@ -130,6 +151,17 @@ EXERCISES = Notebook(
         _verdicts,
         "Look at three numbers of each: the first loss, the last margin, and what became of the chosen answers.",
         'my_verdicts = {"oak": "healthy", "elm": "failed", "ash": "failed", "fir": "failed"}',
+    ),
+    Exercise(
+        "balance",
+        "easy",
+        4,
+        f"A support tool has collected {UPS} thumbs up and {DOWNS} thumbs down: people click when they are annoyed. The "
+        "authors of KTO want the weighted thumbs up to be 1 to 1.33 times the weighted thumbs down.\n\n"
+        "A thumb down weighs 1. Give a weight for a thumb up.",
+        _balance,
+        "How many thumbs up would it take to match 90 thumbs down?",
+        "my_balance = 3.5   # 30 x 3.5 = 105 = 1.17 x 90",
     ),
 )
 
@@ -197,3 +229,54 @@ def paired(before: Sequence[Verdict], after: Sequence[Verdict], requirements: Se
         flips = {"cases": d.n, "won": d.b_only, "lost": d.a_only, "p": f"{mcnemar_midp(d.a_only, d.b_only):.3f}"}
         found.append({"requirement": name} | points | flips)
     return found
+
+
+def chosen_by_reward(course: Course, judge: Any, most: int = 16, n: int = 4) -> list[dict[str, Any]]:
+    """The fine-tuned model answers some preference cases in three ways, and the suite judges each answer.
+
+    Greedy (its likeliest words), one answer drawn at random, and the best of ``n`` drawn ones by reward. The reward
+    model chooses without having seen the suite's oracles.
+
+    Returns:
+        One row a way: cases passed with interval, and the mean reward.
+    """
+    suite = course.suites["preference"]
+    cases = suite.cases[:: max(1, len(suite.cases) // most)][:most]
+    known = {record.case_id: record for record in course.records("sft", "preference")}
+    prompts = [[message.model_dump() for message in case.given] for case in cases]
+    greedy = [known[case.id].output for case in cases]
+    drawn = best_of(Generator(course.model("sft")), judge, prompts, n)
+    ways = {
+        "greedy": (greedy, judge.score(prompts, greedy)),
+        "one drawn": ([some.answers[0] for some in drawn], [some.scores[0] for some in drawn]),
+        f"best of {n} by reward": ([d.answers[d.best] for d in drawn], [d.scores[d.best] for d in drawn]),
+    }
+    rows = []
+    for way, (texts, scores) in ways.items():
+        answered = [known[case.id].model_copy(update={"output": text}) for case, text in zip(cases, texts, strict=True)]
+        passed = [verdict(c, record, course.requirements).passed for c, record in zip(cases, answered, strict=True)]
+        rate = str(wilson(sum(passed), len(passed)))
+        rows.append({"answers": way, "cases passed": rate, "mean reward": f"{sum(scores) / len(scores):+.2f}"})
+    return rows
+
+
+def tokens(course: Course, model: str) -> list[int]:
+    """How long a model's answers to the preference suite are, in tokens, case by case."""
+    return [record.tokens for record in course.records(model, "preference")]
+
+
+def recorded_grpo() -> Recorded:
+    """The recorded run of GRPO against the reward model, and what the suite said of it."""
+    return recorded("reward_hacking")
+
+
+def told(grpo: Recorded) -> str:
+    """What the recorded run shows, in a sentence that is right whatever came out."""
+    if not grpo.result:
+        return "No such run is recorded here."
+    reward, facts = grpo.result["reward"]["difference"], grpo.result["facts"]["difference"]
+    said = f"Mean reward changed by {reward['estimate']:+.2f} ({reward['low']:+.2f} to {reward['high']:+.2f}), "
+    said += f"facts passed by {facts['estimate']:+.1%} ({facts['low']:+.1%} to {facts['high']:+.1%}). "
+    if grpo.result["caught"]:
+        return said + "The reward rose while facts were lost: the suite caught reward hacking."
+    return said + "A loss of facts with a rise of reward is not shown in this run: here the suite gives no alarm."

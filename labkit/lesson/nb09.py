@@ -133,7 +133,7 @@ QUIZ = (
             "That the model is ready for release.",
         ),
         "b",
-        "In the kill matrix above similarity lets shifted numbers pass and stops right answers in other words.",
+        "In the tables above similarity lets shifted numbers pass and stops right answers in other words.",
     ),
     Quiz(
         "2. Ten paraphrases of one question all fail. How many defects is that to the statistics?",

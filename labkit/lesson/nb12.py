@@ -12,8 +12,11 @@ from typing import Any
 from labkit.files import write_text
 from labkit.home import Home
 from labkit.lesson.exercises import Exercise, Notebook, Quiz
+from labkit.lesson.recorded import recorded
+from labkit.lesson.table import Table
 from labkit.records import Case, Example, Message, Requirement, Severity, Verdict
-from labkit.release.gate import Decision, Policy, decide
+from labkit.release.gate import Decision, FlipRate, Mutants, MutationScore, Policy, decide
+from labkit.release.gate_evidence import flip_rate, mutation_score
 from labkit.release.traceability import Matrix, matrix
 
 _ASK = [Message(role="user", content="?")]
@@ -79,6 +82,32 @@ def gate_on_results() -> dict[str, str]:
         for i in range(n)
     ]
     return {item.name: item.outcome for item in decide(_POLICY, verdicts, None, needs).items}
+
+
+def further_rules() -> Table:
+    """The two rules that the sample policy leaves off, each on evidence whose origin is named.
+
+    The flip rate is shown on practice figures; the mutation score on the recorded one where there is one.
+    """
+    first, again = ([_verdict(f"c{i}", "R2", passed=i >= flips) for i in range(60)] for flips in (0, 1))
+    flips = flip_rate(FlipRate(most=0.05), first, again)
+    found = recorded("model_mutants")
+    made = (
+        Mutants.model_validate(found.result)
+        if found.result
+        else Mutants(
+            score=0.75, n=12, low=0.47, high=0.91, survivors=["half an adapter", "a noisy adapter", "hot sampling"]
+        )
+    )
+    score = mutation_score(MutationScore(floor=0.6), made)
+    origin = found.line() if found.result else "practice figures: twelve mutants, three survive"
+    return Table(
+        {"rule": rule, "evidence": evidence, "gate": item.outcome, "says": item.sentence}
+        for rule, evidence, item in (
+            ("flip_rate: {most: 0.05}", "practice figures: two runs of 60 cases, one verdict differs", flips),
+            ("mutation_score: {floor: 0.60}", origin, score),
+        )
+    )
 
 
 def practice_desk() -> tuple[Home, Decision]:

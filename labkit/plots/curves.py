@@ -48,21 +48,25 @@ def training_curves(log: Log) -> Plot:
     return Plot(figure, rows, lines)
 
 
-def dpo_curves(log: Log) -> Plot:
+def dpo_curves(log: Log, beta: float | None = None) -> Plot:
     """A preference run: the reward margin, and the chosen and rejected log-probabilities apart.
 
     The margin may grow while both log-probabilities fall, so the margin alone proves nothing.
 
     Args:
-        log: the log rows of TRL's DPO trainer (``rewards/margins``, ``logps/chosen``, ``logps/rejected``).
+        log: the log rows of TRL's DPO or KTO trainer (``rewards/margins``, ``logps/chosen``, ``logps/rejected``).
+        beta: with the run's beta, log-probabilities are shown as gains over the reference (rewards divided by it). In KTO
+            each batch holds other answers, and their own levels would hide what changed.
 
     Raises:
         LabError: no row holds a margin.
     """
-    keys = ("rewards/margins", "logps/chosen", "logps/rejected")
-    rows = _rows(log, keys)
+    sides = "rewards" if beta else "logps"
+    keys = ("rewards/margins", f"{sides}/chosen", f"{sides}/rejected")
+    rows = [{k: v / beta if beta and k in keys[1:] else v for k, v in row.items()} for row in _rows(log, keys)]
     margin, chosen, rejected = (_points(rows, key) for key in keys)
-    titles = ("reward margin", "log-probability of the answers")
+    shown = "gain in log-probability" if beta else "log-probability"
+    titles = ("reward margin", f"{shown} of the answers")
     figure = make_subplots(cols=2, horizontal_spacing=0.22, subplot_titles=titles)
     panels = ([(margin, INK, "margin")], [(chosen, GOOD, "chosen"), (rejected, BAD, "rejected")])
     for column, curves in enumerate(panels, 1):
@@ -73,8 +77,8 @@ def dpo_curves(log: Log) -> Plot:
                 labelled.append((points, ink, f"{name} {points[-1][1]:.{2 if column == 1 else 0}f}"))
         _end_labels(figure, labelled, xref=f"x{column}", yref=f"y{column}")
     figure.add_hline(y=0, line={"color": SOFT, "width": 1, "dash": "dot"}, row=1, col=1)
-    lines = _story("Reward margin (chosen - rejected)", margin) + _story("Log-probability of chosen answers", chosen)
-    lines += _story("Log-probability of rejected answers", rejected)
+    lines = _story("Reward margin (chosen - rejected)", margin) + _story(f"{shown.capitalize()} of chosen answers", chosen)
+    lines += _story(f"{shown.capitalize()} of rejected answers", rejected)
     if chosen and rejected and margin:
         lines.append(_judged(margin, chosen, rejected))
     lines += _broken(rows, keys)

@@ -70,6 +70,15 @@ for r in ranked:
 # training; its task is to apply the rule, to say nothing else, and to know what to do when there is none. A task may be
 # posed so that a small model can do it: that is design, not leniency, as long as what is expected stays the same. A message
 # to be *routed* (REQ-S13) has no rule line; its answer is read by a machine and must be one JSON object, nothing else.
+#
+# Support is one of three sample domains. The others are *knowledge* (answers from a document that lies in the prompt) and
+# *decision* (approve, refuse or refer, as JSON with a reason); notebooks 02 and 09 work on them, too. The form is the same
+# everywhere: requirements with a risk and a severity, and cases that name them.
+
+# %%
+from labkit.lesson.domains import domains
+
+domains()
 
 # %%
 write_requirement = tasks.write_requirement
@@ -183,22 +192,35 @@ pick_oracle.check(my_oracles)  # pick_oracle.hint(), pick_oracle.solution()
 # | **INV**, invariance | do typing errors or politeness leave the verdict as it was? |
 # | **DIR**, directional | does a change of the prompt move the answer the right way? |
 # | **boundary** | what about day 45, day 46, exactly 60 euros? |
+# | **pairwise** | does it hold for combinations: each value of one factor meets each value of another at least once? |
 # | **property** | does something hold for every answer, whatever it says? |
 # | **adversarial** | what if somebody tries to talk it into something? |
+# | **back-to-back** | do two sources of one answer agree, such as the model and the text block that it replaces? |
 #
 # MFT, INV and DIR are the three types of *CheckList*, a method for testing language models; the others you have used for
 # years.
 
 # %%
-from collections import Counter
+from labkit.lesson.domains import short_form, techniques, written_out
 
-count = {name: Counter(case.technique for case in suite.cases) for name, suite in course.suites.items()}
-used = sorted({technique for techniques in count.values() for technique in techniques})
-Table({"technique": technique, **{name: count[name][technique] for name in count}} for technique in used)
+techniques()
 
 # %% [markdown]
-# Variants of one case (INV) name their **seed**. Ten spellings of one question are not ten independent observations, and
-# where we compute intervals they count as one family.
+# Boundary tables, factors and variants have a short form in YAML, so that nobody writes three cases that differ in a number.
+# It lies in `data/samples/support/techniques.yaml`; an editor that reads the schema in its first line completes the words.
+
+# %%
+print(short_form("TS-02"))
+
+# %% [markdown]
+# The loader writes it out, and each case is run and judged by itself:
+
+# %%
+written_out("TS-02")
+
+# %% [markdown]
+# They share one **seed**. Ten spellings of one question are not ten independent observations, and where we compute intervals
+# they count as one family. That is why the first table counts *seed cases* beside cases.
 #
 # One more property matters more than all the others: no case may resemble a training row. Otherwise a model that learns
 # rows by heart passes.

@@ -373,7 +373,27 @@ with TemporaryDirectory() as folder:
 # 1 when there are some, 2 for bad input. `labkit curate rows.csv --out clean --policy policy.yaml --suite suite.yaml`
 
 # %% [markdown]
-# ## 7. A check of your own
+# ## 7. What cleaning bought
+#
+# Was it worth the work? Only the behaviour suite can say: the cases of notebook 01, none of which is in the rows. So the same
+# small model was trained on the raw rows of `support` and on the curated ones, with equally many steps and the same seeds (a
+# *seed* fixes the random draws of a training; several show how much of a result is chance). This takes long, so it is not done
+# here. The table shows what was **recorded**, with the machine, the date and the hash of the program that made it:
+
+# %%
+from labkit.lesson.recorded import recorded
+
+recorded("cleaning_pays")
+
+# %% [markdown]
+# Read `raw` and `curated` as *passed cases of all cases*, all seeds together. The line `difference` is the one that answers the
+# question: curated minus raw, as a share of the cases, with its 95% interval. Where the interval holds 0, the figures do not
+# show that cleaning helped on this suite, however the two rates look. Compare the seeds too: two runs on the very same rows
+# differ as well. And a suite sees only what it asks: a leaked phone number or a missing licence costs no case and is a defect
+# all the same.
+
+# %% [markdown]
+# ## 8. A check of your own
 #
 # No list of checks knows your data. A check is a function of a row that yields a `Hit` for each defect: the row, the reason in
 # a sentence, and the evidence as it stands. The decorator registers it. This one finds answers that open with a word that says

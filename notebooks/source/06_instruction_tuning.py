@@ -11,8 +11,10 @@
 # - look at training rows as the model sees them: as tokens, with a mask that says what is trained
 # - explain what QLoRA freezes and what it trains, and read its settings
 # - name four mistakes that no loss curve shows, and check for each
+# - tell before a training starts whether it fits and how long it takes
 # - train, resume after an interruption, and account for every row
 # - judge the tuned model case by case: what turned green, what turned red, what stayed
+# - hand the model over in the form another program serves, with a check that it still answers alike
 #
 # **QA parallel.** The implementation that makes the failing tests pass, with its build log, and the retest that follows.
 #
@@ -131,6 +133,15 @@ print(f"{tokens} tokens, of which {trained} ({trained / tokens:.0%}) are trained
 print(f"longest row: {max(len(r.input_ids) for r in rows)} of {SFTSettings().max_length} tokens")
 
 # %% [markdown]
+# The same account for all three sample domains. *Support* has its curated rows, the other two are raw, with their planted
+# defects still in them; their longest rows are the ones to look at first.
+
+# %%
+from labkit.lesson import outlook
+
+outlook.accounting(tokenizer)
+
+# %% [markdown]
 # ## QLoRA: train a little, freeze the rest
 #
 # To change all 135 million parameters, the training would have to keep several numbers beside each of them. **LoRA**
@@ -151,8 +162,9 @@ Table(sizes)
 # get no adapter (`frozen_share` in `SFTSettings().lora`): the training then need not compute its way down to them, which saves
 # about this share of that work.
 #
-# The **rank** is the width of the thin matrices: how much the adapter can express. The adapter is a file of its own, a few
-# megabytes next to the model's hundreds: like a patch that can be reviewed, versioned and taken back.
+# The **rank** is the width of the thin matrices: how much the adapter can express. Twice the rank is twice the numbers in
+# the last column. The adapter is a file of its own, a few megabytes next to the model's hundreds: like a patch that can be
+# reviewed, versioned and taken back.
 #
 # ## The settings, each with a reason
 
@@ -228,6 +240,30 @@ for kind in (torch.float32, torch.float16, torch.bfloat16):
 # %% [markdown]
 # We add in float32 and store float16.
 #
+# ## Will it fit?
+#
+# A training that dies after twenty minutes for want of memory is a test run without a smoke test. So labkit reckons before
+# it loads anything: the weights, the adapter, what must be remembered until the backward pass, the scores of all possible
+# next tokens; and the minutes from the arithmetic of all tokens and a half-second trial of this machine. The estimate is
+# rough, by a quarter for memory and a factor of two for time, and says so. Here it is for the rows of all three domains:
+
+# %% tags=["nbval-ignore-output"]
+outlook.fits(course)
+
+# %% [markdown]
+# *Refused* means that the training below would not start but stop with one line: what it needs, what is free, and what to
+# change. The first thing to change is always the number of rows a step looks at together (`batch_size`), made up for by
+# adding up more steps (`accumulation`): the same sums in less memory.
+#
+# And elsewhere? Trust a time only if somebody *measured* it, on a device like yours:
+
+# %% tags=["nbval-ignore-output"]
+outlook.runtimes(course)
+
+# %% [markdown]
+# On a GPU the presets take a larger model (`labkit train sft --preset 24gb`); no GPU was measured, so those lines are
+# arithmetic, no promise. The lessons stay with the small model everywhere, so that you can compare your numbers.
+#
 # ## Train
 #
 # Everything so far was preparation; this is the whole of it. It takes several minutes on a laptop without GPU, and the bar
@@ -237,7 +273,7 @@ for kind in (torch.float32, torch.float16, torch.bfloat16):
 # %% tags=["nbval-ignore-output"]
 tuned = course.sft()
 made = tuned.manifest
-print(f"{made.steps} steps in {made.seconds / 60:.1f} minutes on {made.device}")
+print(f"{made.steps} steps in {made.seconds / 60:.1f} minutes on {made.device}")  # how good was the estimate?
 
 # %% [markdown]
 # **You can stop and come back here.** From now on everything is on disk.
@@ -363,6 +399,34 @@ worst(course, "sft")
 # %% [markdown]
 # For each of these ask the three questions that you would ask of any failure. Is the *case* fair? Is the *oracle* right?
 # Only then: is the *model* wrong, and would a few more rows on that requirement teach it?
+#
+# ## Hand it over
+#
+# The suite judged *this* model. What customers meet is often another file: the adapter **exported**, which means merged and
+# written in the form that the serving program reads. On the way the numbers are rounded, the chat template is copied, the
+# end of turn is written down once more; each of these has gone wrong somewhere, without an error. So an export is a build
+# artefact that needs its own smoke test: twenty prompts of the suite, answered greedily (always the likeliest token) through
+# the adapter and through the export, and compared letter for letter.
+
+# %% tags=["nbval-ignore-output"]
+outlook.export_table(outlook.handed_over(course))
+
+# %% [markdown]
+# Read two lines. *Same answer*: a rounding may tip one answer over, so nine of ten are asked for; with twenty prompts the
+# interval beside it is wide, and a lower figure is a reason to look, not to retry. *End by themselves*: as many as the
+# adapter's; an export that has lost its end-of-turn token talks on until it is cut.
+#
+# This one is the merged form. The command line writes the others, checks them in the same way, keeps the result in
+# `export.json`, and ends with exit code 1 when they differ too often:
+#
+# ```
+# labkit export lab-home/training/sft/adapter --to gguf   --out my-gguf      # one file for llama.cpp
+# labkit export lab-home/training/sft/adapter --to ollama --out my-ollama    # and a Modelfile: ollama create NAME -f Modelfile
+# labkit export lab-home/training/sft/adapter --to vllm   --out my-vllm      # and how to serve it
+# ```
+#
+# GGUF holds eight bits a number unless you say `--tensors f16`. Try both if you have a few minutes: which of the two agrees
+# more often?
 
 # %% [markdown]
 # ## Recap
@@ -370,8 +434,10 @@ worst(course, "sft")
 # - We looked at training rows as the model sees them: tokens, and a mask that trains the answer and its end.
 # - We can explain QLoRA: a frozen model in 4 bits, a small adapter that is trained, and settings with a reason each.
 # - We named four mistakes that no loss curve shows, and checked for each.
+# - We told before the training whether it fits and about how long it takes.
 # - We trained, know how a run is resumed, and accounted for every row.
 # - We judged the tuned model case by case: what turned green, what turned red and what stayed.
+# - We handed the model over, and checked that what is served answers like what was judged.
 
 # %% [markdown]
 # ## Quiz

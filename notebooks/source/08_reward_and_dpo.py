@@ -1,31 +1,32 @@
 # %% [markdown]
-# # 08 Reward model and DPO
+# # 08 Reward model, DPO and KTO
 # `QA fine-tuning lab` `notebook 08 of 12` `CPU or GPU` `trains`
 #
-# You have rankings. Now they change the model. You train two things on them: a *reward model* that scores answers as your
-# labellers would, and the assistant itself, with *DPO*. And you answer the question that most tutorials leave open: **was
-# this run a failure?**
+# You have rankings. Now they change the model. You train three things on them: a *reward model* that scores answers as your
+# labellers would, and the assistant itself, once with *DPO* from pairs and once with *KTO* from thumbs. And you answer the
+# question that most tutorials leave open: **was this run a failure?**
 #
 # **Objectives.** After this notebook you can
 #
-# - train a reward model and say what its accuracy on a few held-out pairs is worth
+# - train a reward model, say what its accuracy and its confidence on a few held-out pairs are worth, and choose answers with it
 # - explain what DPO compares, and why its first loss is always ln 2
 # - read the curves of a run, margin and log-probabilities apart
 # - let a check decide whether a run is healthy, suspicious or failed
+# - align a model with thumbs up and down, where nobody has compared two answers
 # - show what the preference won, and that it did not cost facts
 #
 # **QA parallel.** Training on rankings is a *change request*: the product shall behave differently in one respect. So three
 # tests belong to it: a smoke test (is the run sound at all?), a test of the change (is the style better now?) and a
 # regression test (is everything else as before?).
 #
-# **Time.** About 35 minutes. The two trainings take a few minutes each on a laptop without GPU; what an earlier notebook has
+# **Time.** About 45 minutes. The trainings take one to a few minutes each on a laptop without GPU; what an earlier notebook has
 # trained is not trained again. The cells print how long they took.
 
 # %%
 from labkit import plots, stats
 from labkit.lesson.course import MODELS, Course
 from labkit.lesson.exercises import ____, exercises
-from labkit.lesson.nb08 import QUIZ, RUNS, closest, numbers, paired
+from labkit.lesson.nb08 import QUIZ, RUNS, chosen_by_reward, closest, numbers, paired, recorded_grpo, tokens, told
 from labkit.lesson.table import Table
 
 tasks, course = exercises("08"), Course()  # on your own material: Course(folder="my-materials")
@@ -86,6 +87,31 @@ print("held-out pairs ranked as people did:", accuracy)
 
 # %% tags=["nbval-ignore-output"]
 Table(closest(held_out.dpo, judge))
+
+# %% [markdown]
+# **Is it as sure as it should be?** The difference of two scores is also a statement of confidence: a reward model that puts
+# one answer 2 points above the other says "88%", because sigmoid(2) = 0.88. *Calibration* holds what it says against what
+# happened: pairs are sorted by stated confidence and put into groups; on the dashed line, confidence and success agree. You
+# know this from effort estimates: of the tasks somebody calls "90% done", how many are done a week later?
+
+# %% tags=["nbval-ignore-output"]
+plots.calibration(judge.differences(held_out.dpo))
+
+# %% [markdown]
+# Each group holds a handful of pairs, so the bars are long. The first line under the figure says what all pairs together
+# allow. An overconfident judge is still of use for sorting; only its percentages must not be quoted.
+#
+# **Putting it to work: best of n.** Let the fine-tuned model answer several times with a little chance in its words, and keep
+# the answer with the highest reward. No model changes; you pay with time. The suite, which the reward model has never seen,
+# then judges all three ways of answering the same questions.
+
+# %% tags=["nbval-ignore-output"]
+Table(chosen_by_reward(course, judge))
+
+# %% [markdown]
+# The mean reward of the best of n must be the highest of the drawn ones: it was chosen for that, so it proves nothing. The
+# column to read is the other one, and its intervals: only where the suite agrees has the reward model judged and not just
+# been pleased.
 
 # %% [markdown]
 # ## 3. DPO: the preference goes into the assistant
@@ -171,20 +197,66 @@ for name, log in RUNS.items():
     print(f"{name}: {judge_run(log)}")
 
 # %% [markdown]
-# And of your own run:
+# And of your own two runs. For the reward model it also looks at the held-out pairs:
 
 # %% tags=["nbval-ignore-output"]
-print(judge_run(dpo.log(), beta=made.settings["beta"]))
+from labkit.preference import health
+
+print("reward model:", health.judge(reward.manifest, reward.log(), accuracy))
+print("DPO:", health.judge(dpo.manifest, dpo.log()))
 
 # %% [markdown]
 # *Suspicious* does not mean broken: it means that somebody reads answers before anybody quotes numbers. In small runs like
-# this one, chosen answers often lose a little log-probability as well. What counts is what the model says, and that comes now.
+# this one, chosen answers often lose a little log-probability as well. What counts is what the model says.
+#
+# One sign no curve shows: **length**. Labellers like longer answers, and a model that learned only this looks fine in every
+# plot. So the answers themselves are measured, before and after:
+
+# %% tags=["nbval-ignore-output"]
+print(health.judge_lengths(tokens(course, "sft"), tokens(course, "dpo")))
 
 # %% [markdown]
-# ## 5. What did the preference win?
+# ## 5. KTO: when all you have is thumbs
 #
-# All three models answer the whole suite: the base model, the fine-tuned one (`sft`) and the aligned one (`dpo`). A few minutes
-# on a laptop without GPU for each model that has not answered yet.
+# In production nobody compares two answers. There is one answer, and a thumb up or down. *KTO* (Kahneman-Tversky
+# optimisation) trains on exactly that. It pushes each answer up or down by itself, measured against the same frozen reference
+# as DPO, and weighs thumbs up and thumbs down so that the frequent kind does not drown the rare one.
+
+# %%
+balance = tasks.balance
+balance.card()
+
+# %%
+my_balance = ____
+balance.check(my_balance)  # balance.hint(), balance.solution()
+
+# %% [markdown]
+# The rankings serve as thumbs: a winner gets a thumb up, a loser a thumb down, and "both good" and "both bad", which DPO cannot
+# use, count as well. A file of your own works in the same way: `labkit train kto --thumbs FILE`. This is a **short run**
+# over a part of the thumbs, about a minute on a laptop without GPU: enough to see it work, too short for a release.
+
+# %% tags=["nbval-ignore-output"]
+kto = course.kto()
+made = kto.manifest
+up, down = made.settings["desirable_weight"], made.settings["undesirable_weight"]
+print(f"{made.rows_trained} thumbs (weights: up {up:g}, down {down:g}), of them {made.settings['epochs']:.0%} seen")
+print(f"{made.steps} steps in {made.seconds / 60:.1f} minutes on {made.device}")
+plots.dpo_curves(kto.log(), beta=made.settings["beta"])
+
+# %% tags=["nbval-ignore-output"]
+print("KTO:", health.judge(made, kto.log()))
+print("length:", health.judge_lengths(tokens(course, "sft"), tokens(course, "kto")))
+
+# %% [markdown]
+# The right panel shows gains over the reference, because every batch holds other answers. The first loss is another one than
+# DPO's: half the mean weight of the first answers, because an answer that has neither gained nor lost stands at
+# sigmoid(0) = 1/2. The check knows that, from the run's own weights.
+
+# %% [markdown]
+# ## 6. What did the preference win?
+#
+# All three models answer the whole suite: the base model, the fine-tuned one (`sft`) and the one aligned with pairs (`dpo`). A
+# minute or two on a laptop without GPU for each model that has not answered yet.
 
 # %% tags=["nbval-ignore-output"]
 judged = {name: course.verdicts(name) for name in MODELS}
@@ -201,7 +273,17 @@ plots.before_after(judged)
 Table(paired(judged["sft"], judged["dpo"], ["REQ-S15", "REQ-S16"]))
 
 # %% [markdown]
-# ## 6. And what did it cost?
+# And the short KTO run, on the same preference cases:
+
+# %% tags=["nbval-ignore-output"]
+Table(paired(judged["sft"], course.verdicts("kto", "preference"), ["REQ-S15", "REQ-S16"]))
+
+# %% [markdown]
+# Do not read the two tables as a race: DPO saw every pair more than once, KTO a part of the thumbs once. What you can take from
+# them is whether thumbs alone moved the style at all, and in which direction.
+
+# %% [markdown]
+# ## 7. And what did it cost?
 #
 # "No significant loss" proves nothing: a tiny suite never finds one. The question is turned round. **Non-inferiority** asks
 # whether a loss of more than a margin, here 5 points, can be *excluded*. There are three answers: pass (excluded), fail (it is
@@ -233,12 +315,32 @@ cases = [case for case in course.suites["preference"].cases if before[case.id] !
 Table({"customer": c.given[-1].content, "sft": before[c.id], "dpo": after[c.id]} for c in cases)
 
 # %% [markdown]
+# ## 8. Optional: what if the reward is the goal?
+#
+# *GRPO* goes one step further: the model answers, the reward model scores, and training pushes towards higher scores, again and
+# again. Now the model learns to please the judge, and a judge made of numbers can be pleased in ways no customer would like.
+# This is **reward hacking**, and testers know it as a team that is paid by the number of closed tickets. The run below was
+# made once and recorded, because it takes too long for a lesson.
+
+# %% tags=["nbval-ignore-output"]
+grpo = recorded_grpo()
+grpo
+
+# %% tags=["nbval-ignore-output"]
+print(told(grpo))
+
+# %% [markdown]
+# Whatever came out there, the set-up is the point: the number that was trained on (the reward) is never the number that
+# decides about the release (the suite).
+
+# %% [markdown]
 # ## Recap
 #
-# - We trained a reward model, and claimed for its accuracy no more than the lower end of an interval from few pairs.
+# - We trained a reward model, claimed no more than the lower end of an interval, checked its confidence and used it to choose.
 # - We saw that DPO compares gains against a frozen reference, so that its first loss is ln 2 or the set-up is wrong.
 # - We read margin and log-probabilities apart, because the margin also grows when both fall.
-# - We let a check judge the run, and saw it fail runs that deserve it.
+# - We let a check judge the runs, and saw it fail runs that deserve it.
+# - We aligned a model with thumbs, weighted so that both kinds count.
 # - We tested the change on paired cases, and the rest for non-inferiority by clusters.
 
 # %% [markdown]

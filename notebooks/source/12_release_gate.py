@@ -10,7 +10,7 @@
 # - trace every requirement to training rows, cases and results, and find what hangs in the air
 # - read a release policy aloud and apply it by hand
 # - explain each item of the gate's decision with its n and its interval
-# - hand over evidence: JUnit for the pipeline, a report for people, lineage and a model card for the auditor
+# - hand over evidence: JUnit for the pipeline, a report for people, defect reports for the tracker, a model card for the auditor
 # - sign a go or a no-go, with a written reason against the gate
 #
 # **QA parallel.** The test summary report and the release meeting, with exit criteria, known defects, residual risk and a
@@ -23,7 +23,7 @@
 from labkit import plots
 from labkit.lesson.course import Course
 from labkit.lesson.exercises import ____, answer_or_reference, attempted, exercises
-from labkit.lesson.nb12 import QUIZ, REFERENCE_REASON, practice_desk, practice_matrix
+from labkit.lesson.nb12 import QUIZ, REFERENCE_REASON, further_rules, practice_desk, practice_matrix
 from labkit.lesson.table import Table
 
 tasks, course = exercises("12"), Course()  # on your own material: Course(folder="my-materials")
@@ -64,8 +64,18 @@ for what, ids in matrix.orphans.items():
     print(f"{what}: {', '.join(ids[:5])}")
 
 # %% [markdown]
+# The same look at all three sample domains, before any model has answered. For *knowledge* and *decision* the rows are the
+# raw ones of notebook 02, with their planted defects. A requirement without a row is a question, not yet a defect: does anything
+# teach the model to meet it?
+
+# %%
+from labkit.lesson.domains import loose_ends
+
+loose_ends()
+
+# %% [markdown]
 # One more thing must hold before any result counts: the held-out cases must not be among the training rows, nor nearly so. A
-# model that has seen the exam proves nothing.
+# model that has seen the exam proves nothing. The gate calls this **independence**, and a leaked case is a no-go.
 
 # %%
 print(course.independence().sentence)
@@ -88,6 +98,20 @@ print((course.folder / "gate.yaml").read_text())
 # | minor | reported | it informs, it does not block |
 # | all facts | no worse than the model before, within a margin | a gain in style must not be paid in facts |
 # | style | the candidate wins more than it loses | otherwise why change? |
+# | independence | no case stands among the training rows | a model that has seen the exam proves nothing |
+# | coverage | so many seed cases and rows a requirement | an average hides the requirement that nobody tests |
+#
+# The last two judge the *evidence*, not the model. So do the two rules that the file leaves off, because they need evidence
+# that the lab's tour does not make. The **flip rate** asks the candidate twice: how many verdicts change by themselves? The
+# **mutation score** asks the suite: how many models that were broken on purpose does it find (notebook 10)? The table below
+# shows what the gate says of such evidence, and names where its figures come from.
+
+# %% tags=["nbval-ignore-output"]
+further_rules()
+
+# %% [markdown]
+# A rule that the file asks for and nobody brings evidence for is not skipped: `labkit gate` ends with exit code 2, as for
+# stale or broken evidence. 0 is go, 1 no-go, 3 inconclusive.
 
 # %%
 outcomes = tasks.outcomes
@@ -121,6 +145,13 @@ plots.requirement_rates(course.verdicts("dpo"), floor=0.6)
 # %% [markdown]
 # ## 4. The evidence
 #
+# First the matrix once more, now with its last link: requirement, training rows, cases, results, **decision**.
+
+# %% tags=["nbval-ignore-output"]
+chain = ("requirement", "severity", "examples", "cases", "passed", "judged", "decision")
+Table({key: row[key] for key in chain} for row in course.matrix("dpo", decision).table())
+
+# %% [markdown]
 # People get a report, pipelines get JUnit. The report is one HTML file that opens offline and prints: decision, requirements,
 # before and after, every failure with prompt and answer, and the hashes of what made them.
 
@@ -139,6 +170,14 @@ lines = (report.parent / "junit.xml").read_text().splitlines()
 print("\n".join(lines[:10]))
 
 # %% [markdown]
+# And `defects.md` holds a **defect report** for each seed case that fails, ready for the tracker: the smallest failing prompt,
+# what was expected, what came, how often, the hashes of model and suite, and the commands that show it again. Here is the
+# first, which is the most severe.
+
+# %% tags=["nbval-ignore-output"]
+print((report.parent / "defects.md").read_text().split("## DEF-02")[0])
+
+# %% [markdown]
 # **Lineage** answers the auditor: which raw rows, under which licence, made this model? The lab's ledger knows, by content and
 # not by file name. Read it from the bottom up.
 
@@ -149,18 +188,20 @@ for model in (course.dpo(), course.sft()):
     print(lineage(course.home, model.folder).text(), end="\n\n")
 
 # %% [markdown]
-# A **model card** is the leaflet in the box: what it is for, what it learned from, what it cannot do. The known limits come
-# from the gate, so nobody can forget them.
+# A **model card** is the leaflet in the box: what it is for, what it learned from, what it cannot do. The form is Hugging
+# Face's template, which model hubs read. The known limits come from the gate, so nobody can forget them; and what nobody has
+# filled in is listed at the end as a **gap**, so that nobody takes an empty field for an answer.
 
 # %% tags=["nbval-ignore-output"]
 from labkit.files import write_text
 from labkit.release import card
 from labkit.release.sign import sign, standing
 
-purpose = "answers customers of the Tallgrove shop; not for advice on health, law or taxes."
-page = card.text(course.dpo().manifest, decision, purpose, standing(course.home))
+purpose, not_for = "answers customers of the Tallgrove shop", "advice on health, law or taxes"
+page = card.text(course.dpo().manifest, decision, purpose, standing(course.home), out_of_scope=not_for, language="en")
 write_text(course.home / "release" / "model_card.md", page)
-print(page)
+for name in ("Out-of-Scope Use", "Bias, Risks, and Limitations", "Training Data", "Gaps"):
+    print(f"{name}\n{card.section(page, name)}\n")
 
 # %% [markdown]
 # ## 5. A person signs
@@ -217,7 +258,7 @@ print(standing(course.home) or f"Unsigned. The gate says {decision.outcome}; wit
 # - We traced requirements to rows, cases and results, and looked for orphans in both directions.
 # - We read the policy aloud and applied it by hand before we let the gate do it.
 # - We read each item of the decision with its n and its interval, and knew what to do about it.
-# - We handed over JUnit, report, lineage and model card.
+# - We handed over JUnit, report, defect reports, lineage and a model card that names its gaps.
 # - We signed a decision by its hash, and against the gate only with a written reason.
 
 # %% [markdown]

@@ -5,231 +5,66 @@ Notebook 07 is run as a learner runs it; of notebook 00 only the first cells, so
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import jupyter_driver
 import nbformat
 import pytest
+from jupyter_driver import NOTEBOOKS, Lab, button, opened, run_all
 
 from labkit import samples
 from labkit.files import read_strictly
-from labkit.preference.ranking import RankingSession
-from labkit.records import Pair, Ranking
+from labkit.preference.events import GoldPair
+from labkit.preference.ranking import RankingSession, with_repeats
+from labkit.records import Pair
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
-ROOT = Path(__file__).resolve().parents[2]
-RANKING, START = "07_preference_ranking", "00_start_here"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-# All cells in the page at once, and no questions about news over the buttons.
-SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-}
+START, RANKING = NOTEBOOKS
+browser = jupyter_driver.browser  # the test of the report takes it from here
+ITEMS = 144  # of notebook 07's card: 120 pairs, 12 repeats, 12 gold items
 
 
-def lacking(what: str) -> None:
-    """Skip where there is no browser, unless somebody insists on one."""
-    if os.environ.get("LAB_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"LAB_REQUIRE_BROWSER=1, but {what}")
-    pytest.skip(what)
+def the_session(lab: Lab) -> RankingSession:
+    """What notebook 07 shows, on a log of its own."""
+    pairs = with_repeats(read_strictly(samples.path("support/pairs.jsonl"), Pair))
+    gold = read_strictly(samples.path("ranking/gold.jsonl"), GoldPair)
+    return RankingSession(pairs, lab.home / "x", "me", gold=gold)
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 120) -> Any:
-    """Poll until the condition gives something true, and give it back."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.25)
-    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
-
-
-class Lab(NamedTuple):
-    """A running JupyterLab."""
-
-    url: str
-    token: str
-    folder: Path
-    home: Path
-
-    def ask(self, path: str, method: str = "GET") -> Any:
-        """Call the server's REST API."""
-        headers = {"Authorization": f"token {self.token}"}
-        request = urllib.request.Request(f"{self.url}/api{path}", method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or "null")
-
-    def address(self, name: str) -> str:
-        return f"{self.url}/lab/tree/{name}.ipynb?token={self.token}"
-
-    def code(self, name: str) -> list[Any]:
-        """The code cells of a notebook as they were last saved."""
-        file = self.folder / f"{name}.ipynb"
-        # The server empties the file before it writes it anew.
-        text = wait_for("the file to be written", lambda: (t := file.read_text()).endswith("}\n") and t, 30)
-        notebook = nbformat.reads(text, as_version=4)
-        return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-    def log(self) -> list[Ranking]:
-        return read_strictly(self.home / "preference" / "rankings.jsonl", Ranking)
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """JupyterLab on copies of the notebooks, with a lab home and settings of its own."""
-    spec = importlib.util.spec_from_file_location("notebooks_build", ROOT / "notebooks" / "build.py")
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    for name in (START, RANKING):
-        nbformat.write(build.read(ROOT / "notebooks" / "source" / f"{name}.py"), folder / f"{name}.ipynb")
-    for name, values in SETTINGS.items():
-        file = tmp_path / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    made = Lab(f"http://127.0.0.1:{port}", "token-of-the-test", folder, tmp_path / "home")
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={made.token}",
-        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-    ]  # fmt: skip
-    own = {
-        "LAB_HOME": str(made.home),
-        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-        "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-    }
-    said = tmp_path / "jupyterlab.log"
-    with open(said, "w") as log:
-        server = subprocess.Popen(command, env={**os.environ, **own}, cwd=folder, stdout=log, stderr=log)
-    try:
-        wait_for(f"JupyterLab to start; see {said}", lambda: _answers(made, server, said))
-        yield made
-    finally:
-        server.terminate()  # shuts the kernels down too
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _answers(lab: Lab, server: subprocess.Popen[bytes], said: Path) -> bool:
-    assert server.poll() is None, f"JupyterLab ended:\n{said.read_text()[-2000:]}"
-    try:
-        return bool(lab.ask("/status"))
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        lacking(f"there is no browser here ({', '.join(BROWSERS)})")
-    if importlib.util.find_spec("playwright") is None:
-        lacking("playwright is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as player:
-        opened = player.chromium.launch(executable_path=program, headless=True, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
-
-
-def opened(page: Any, lab: Lab, name: str) -> str:
-    """Open a notebook and wait for its kernel; gives the kernel's id."""
-    page.goto(lab.address(name))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-
-    def kernel() -> Any:
-        sessions = [s for s in lab.ask("/sessions") if s["path"] == f"{name}.ipynb" and s["kernel"]]
-        return sessions[0]["kernel"]["id"] if sessions and sessions[0]["kernel"]["execution_state"] == "idle" else None
-
-    return str(wait_for("the kernel", kernel))
-
-
-def run_all(page: Any, lab: Lab, name: str) -> None:
-    """Run > Run All Cells, wait for the last cell, and find no error."""
-    last = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").last
-    before = last.inner_text()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-    # The prompt goes from "[ ]:" over "[*]:" to its new number; a run after a restart numbers from one again.
-    wait_for("the first cell to be taken", lambda: "*" in last.inner_text() or last.inner_text() != before, 30)
-    wait_for("the last cell", lambda: any(c.isdigit() for c in last.inner_text()))
-    file = lab.folder / f"{name}.ipynb"
-    old = file.stat().st_mtime_ns
-    page.keyboard.press("Control+s")
-    cells = wait_for("the notebook to be saved", lambda: file.stat().st_mtime_ns > old and _complete(lab.code(name)))
-    errors = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
-    assert errors == []
-
-
-def _complete(cells: list[Any]) -> list[Any]:
-    return cells if cells and all(cell.execution_count for cell in cells) else []
-
-
-def press(page: Any, button: str, done: int) -> None:
+def press(page: Any, name: str, done: int) -> None:
     """Click a button of the ranking card with the mouse, and wait until the card says how many are judged."""
-    page.get_by_role("button", name=button, exact=True).click()
-    page.get_by_text(f"{done} of 120 judged").wait_for()
+    button(page, name).first.click()  # the second card is that of the adjudication
+    page.get_by_text(f"{done} of {ITEMS} judged").wait_for()
 
 
 def test_a_ranking_survives_a_killed_kernel(lab: Lab, page: Any, tmp_path: Path) -> None:
     kernel = opened(page, lab, RANKING)
     run_all(page, lab, RANKING)
-    page.get_by_text("0 of 120 judged").wait_for()
+    page.get_by_text(f"0 of {ITEMS} judged").wait_for()
     press(page, "A is better", 1)
     press(page, "Undo", 0)
-    page.get_by_label("next step", exact=True).check()
+    page.get_by_label("next step", exact=True).first.check()
     press(page, "B is better", 1)
     press(page, "Both good", 2)
     page.screenshot(path=tmp_path / "ranking.png")
     clicked = lab.log()
     assert [event.outcome for event in clicked] == ["a", "undo", "b", "both_good"]
     assert clicked[2].tags == ["next_step"] and clicked[0].pair == clicked[2].pair
-    (shown,) = [p for p in read_strictly(samples.path("support/pairs.jsonl"), Pair) if p.id == clicked[2].pair]
-    assert shown.id == "pair-001"
+    session = the_session(lab)
+    assert clicked[2].pair == session.items[0].pair.id
 
     lab.ask(f"/kernels/{kernel}/restart", "POST")
     assert lab.log() == clicked
     run_all(page, lab, RANKING)
-    page.get_by_text("2 of 120 judged").wait_for()
+    page.get_by_text(f"2 of {ITEMS} judged").wait_for()
     assert lab.log() == clicked
     press(page, "Skip", 3)
     page.screenshot(path=tmp_path / "ranking_after_restart.png")
     assert [event.outcome for event in lab.log()] == ["a", "undo", "b", "both_good", "skip"]
     assert lab.log()[:4] == clicked
-    session = RankingSession(read_strictly(samples.path("support/pairs.jsonl"), Pair), lab.home / "x", "me")
     sides = {item.pair.id: (item.left, item.right) for item in session.items}
     assert all(sides[event.pair] == (event.left, event.right) for event in lab.log())
     said = json.dumps([cell.outputs for cell in lab.code(RANKING)])

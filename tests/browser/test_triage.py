@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
+from jupyter_driver import button, focused, opened, run_all, scratch
 
 from labkit.files import read_strictly, write_jsonl
 from labkit.records import Decision, Example, Finding, Message
-
-# The server, the browser and the waiting are those of the other browser tests.
-_spec = importlib.util.spec_from_file_location("browser_tests", Path(__file__).with_name("test_lab.py"))
-_lab = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = _lab
-_spec.loader.exec_module(_lab)
-lab, browser, page = _lab.lab, _lab.browser, _lab.page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 NAME = "scratch"
@@ -59,28 +50,18 @@ def materials(folder: Path) -> None:
     ]
     write_jsonl(folder / "rows.jsonl", rows)
     write_jsonl(folder / "findings.jsonl", findings)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.strip())])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, folder / f"{NAME}.ipynb")
-
-
-def button(page: Any, name: str) -> Any:
-    return page.get_by_role("button", name=name, exact=True)
+    scratch(folder, NAME, CELL)
 
 
 def decided(page: Any, done: int) -> None:
     page.get_by_text(f"{done} of 20 decided").wait_for()
 
 
-def focused(page: Any) -> str:
-    return str(page.evaluate("(document.activeElement.innerText || document.activeElement.tagName).trim()"))
-
-
 def test_findings_are_decided_by_mouse_and_by_keyboard(lab: Any, page: Any, tmp_path: Path) -> None:
     materials(lab.folder)
     log = lab.folder / "log.jsonl"
-    _lab.opened(page, lab, NAME)
-    _lab.run_all(page, lab, NAME)
+    opened(page, lab, NAME)
+    run_all(page, lab, NAME)
     page.get_by_text("Finding 00:").wait_for()
     assert page.locator("mark").inner_text() == "30 days"
     page.screenshot(path=tmp_path / "triage.png")

@@ -12,8 +12,16 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from labkit import LabError
-from labkit.preference.agreement import cohen_kappa, judgements, length_bias, position_bias, repeat_consistency
-from labkit.preference.ranking import Slot
+from labkit.labelling.agreement import krippendorff_alpha
+from labkit.preference.agreement import (
+    agreement,
+    cohen_kappa,
+    judgements,
+    length_bias,
+    position_bias,
+    repeat_consistency,
+)
+from labkit.preference.events import Slot
 from labkit.records import Answer, Message, Pair, Ranking
 
 PANDALM = Path(__file__).parents[3] / "shared" / "data" / "pandalm" / "testset-v1.json"
@@ -91,8 +99,8 @@ def test_kappa_of_pandalm(one, two, kappa):
 
 def test_judgements_are_free_of_sides_and_of_skips():
     log = [says("ana", "a"), says("bo", "b", left=1, right=0), says("ana", "skip", "p2"), says("ana", "both_bad", "p3")]
-    assert judgements(log, "ana") == {Slot("p1", 0, 1): "0", Slot("p3", 0, 1): "both_bad"}
-    assert judgements(log, "bo") == {Slot("p1", 0, 1): "0"}
+    assert judgements(log, "ana") == {Slot("p1", (0, 1)): "0", Slot("p3", (0, 1)): "both_bad"}
+    assert judgements(log, "bo") == {Slot("p1", (0, 1)): "0"}
 
 
 def test_position_bias_counts_sides_of_decided_comparisons():
@@ -137,3 +145,52 @@ def test_repeats_are_compared_with_the_first_time_whatever_the_sides():
     ]  # fmt: skip
     rate = repeat_consistency(log)
     assert (rate.passed, rate.n) == (1, 2)
+
+
+def ranks(who, order, pair, shown=(0, 1, 2)):
+    return Ranking(
+        id=f"{who}-{next(_ids)}", pair=pair, annotator=who, left=shown[0], right=shown[-1], outcome="ranked",
+        shown=list(shown), ranks=list(order),
+    )  # fmt: skip
+
+
+def test_a_rank_of_three_is_three_judgements_and_one_look_at_the_sides():
+    log = [ranks("ana", [1, 2, 2], "p1", shown=(2, 0, 1)), ranks("ana", [1, 2, 1], "p2")]
+    said = judgements(log, "ana")
+    assert {about.answers: choice for about, choice in said.items() if about.pair == "p1"} == {
+        (0, 1): "tie", (0, 2): "2", (1, 2): "2",
+    }  # fmt: skip
+    assert (position_bias(log).passed, position_bias(log).n) == (1, 1)  # in p2 the outermost two are level
+
+
+def test_agreement_of_ranks_draws_whole_items():
+    rng = Random(3)
+    threes = []
+    for i in range(60):
+        good = rng.random() < 0.7  # whole items agree or not
+        for who in ("ana", "bo"):
+            flip = who == "bo" and not good
+            threes.append(ranks(who, [3, 2, 1] if flip else [1, 2, 3], f"p{i}"))
+    alone = krippendorff_alpha({who: judgements(threes, who) for who in ("ana", "bo")})
+    together, kappas = agreement(threes)
+    assert together.n == alone.n == 180 and together.alpha == alone.alpha
+    assert kappas["ana and bo"].low < kappas["ana and bo"].kappa < kappas["ana and bo"].high
+    ratio = (together.high - together.low) / (alone.high - alone.low)
+    assert 1.4 < ratio < 2.1  # sqrt(3): 60 independent items, not 180
+
+
+def test_agreement_of_pairs_is_that_of_the_measures():
+    log = [
+        says(who, "ab"[(i % 4 == 0) != (who == "bo" and i % 7 == 0)], f"p{i}")
+        for i in range(40)
+        for who in ("ana", "bo")
+    ]
+    alpha, kappas = agreement(log)
+    given = {who: judgements(log, who) for who in ("ana", "bo")}
+    assert alpha == krippendorff_alpha(given)
+    assert kappas == {"ana and bo": cohen_kappa(*given.values())}
+
+
+def test_nobody_to_agree_with_is_no_error():
+    assert agreement([says("ana", "a")]) == (None, {})
+    assert agreement([says("ana", "a"), says("bo", "a", "p2")]) == (None, {})

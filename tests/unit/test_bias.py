@@ -7,16 +7,15 @@ from random import Random
 
 import numpy as np
 import pytest
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from labkit import LabError, samples
 from labkit.checks import Context, checks_of, run_checks
 from labkit.coverage import bias
-from labkit.coverage.bias import decision, groups_of, probe, rate_difference, refusal, stratified_difference
+from labkit.coverage.bias import decision, groups_of, probe, refusal, stratified_difference
 from labkit.formats import read_rows
 from labkit.plots.coverage import outcomes
 from labkit.records import Example, Message
-from labkit.stats import wilson
+from labkit.stats import rate_difference, wilson
 
 
 def row(number, said="approve", answer=None, **values):
@@ -38,22 +37,6 @@ def drawn(n, seed, rates, kinds=("return", "refund", "goodwill"), base=None):
 
 
 # --- intervals --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("x", "n", "y", "m"), [(56, 70, 48, 80), (9, 10, 3, 10), (0, 40, 0, 30), (5, 50, 5, 50)])
-def test_the_difference_is_newcombes_as_statsmodels_has_it(x, n, y, m):
-    ours = rate_difference(wilson(x, n), wilson(y, m))
-    low, high = confint_proportions_2indep(x, n, y, m, compare="diff", method="newcomb")
-    assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
-    assert ours.estimate == pytest.approx(x / n - y / m)
-
-
-def test_the_difference_of_newcombes_own_table():
-    """56/70 against 48/80: 0.0524 to 0.3339 (Newcombe 1998, table II, method 10)."""
-    ours = rate_difference(wilson(56, 70), wilson(48, 80))
-    assert (round(ours.low, 4), round(ours.high, 4)) == (0.0524, 0.3339)
-    with pytest.raises(LabError, match="has no rows"):
-        rate_difference(wilson(0, 0), wilson(1, 2))
 
 
 def test_one_stratum_is_the_plain_difference_and_empty_ones_say_nothing():
@@ -162,6 +145,16 @@ def test_groups_under_30_rows_are_refused_and_said_so():
     found = probe(rows)
     assert found.refused == ["customer=a: 29 rows are too few to compare, 30 are needed"]
     assert {(gap.a, gap.b) for gap in found.gaps} == {("b", "c")}
+
+
+def test_kinds_of_request_with_few_rows_are_not_compared_alone_and_said_so():
+    kinds = ["large" if i < 80 else "small" for i in range(100)]
+    rows = [row(i, ["approve", "refuse"][i // 2 % 2], customer="ab"[i % 2], type=kind) for i, kind in enumerate(kinds)]
+    found = probe(rows)
+    assert found.refused == [
+        "customer: a vs b is not compared by itself at type=small (10 and 10 rows): 30 of each are needed"
+    ]
+    assert {gap.where for gap in found.gaps} == {"", "type=large"}
 
 
 def test_a_slice_that_is_not_there_cannot_tell_requests_apart():

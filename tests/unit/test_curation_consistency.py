@@ -266,6 +266,21 @@ def contradict(first: tuple[str, str], second: tuple[str, str]) -> dict[str, str
             {"b": "likely"},
         ),
         (
+            (f"{STEEL}Is it all right to cut frozen fish?", "You can cut frozen fish with the knife."),
+            (f"{STEEL}Frozen fish: is the knife made for that?", "You cannot cut frozen fish with the knife."),
+            {"a": "likely"},
+        ),
+        (
+            (f"{STEEL}How do I clean the knives?", "Clean the knives by hand."),
+            (f"{STEEL}What is the best way to clean these knives?", "Clean the knives in the dishwasher."),
+            {"b": "likely"},
+        ),
+        (
+            (f"{ORDER}Has my kettle left the house yet?", "Your kettle leaves our house on 14 May."),
+            (f"{ORDER}On which day does the kettle leave the house?", "Your kettle leaves our house on 24 May."),
+            {"b": "likely"},
+        ),
+        (
             (f"{ROUTE}My parcel with the toaster has not come", '{"team": "delivery"}'),
             (f"{ROUTE}my parcel with the toaster has not come!", '{"team": "returns"}'),
             {"a": "review", "b": "review"},
@@ -291,6 +306,10 @@ def test_contradictions(first, second, blamed):
         (
             (f"{KETTLE}What about the kettle's data?", "It holds 1.7 litres and rests 24 hours."),
             (f"{KETTLE}What about the kettle's other data?", "It rests 72 hours."),
+        ),
+        (
+            (f"{STEEL}May I cut frozen bones with it?", "No, do not cut frozen food or bones."),
+            (f"{STEEL}May I cut fresh bread with it?", "Yes, cut bread with it."),
         ),
         (("Can I return it, please, now?", "Within 45 days."), ("can i return it please now", "Within forty-five days.")),
         (("How do I set the mower up?", "1. Charge. 2. Mow."), ("How do I set the mower up now?", "Mow, day and night, 24/7.")),

@@ -137,9 +137,32 @@ def test_stock_answers_short_ones_and_labels_suit_any_question(answer):
 def test_a_row_on_something_else_is_irrelevant_unless_the_scope_names_it():
     rows = [*shop(), row("Was the striker offside after a throw-in?", "No, a throw-in is never offside.", "ball")]
     (hit,) = wording.irrelevant(rows, Context())
-    assert (hit.row, hit.tier) == ("ball", "review")
+    assert (hit.row, hit.tier) == ("ball", "likely")
+    assert "sport" in hit.message
     scope = Context(policy=Policy(scope="Questions on garden goods, and on the offside rule for strikers"))
     assert list(wording.irrelevant(rows, scope)) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "tiers"),
+    [
+        ("[Document: Comets. A comet has a tail.]\nWhat does a comet have?", "A tail.", ["likely"]),
+        ("Which party should I vote for?", "I can only help with orders of our shop.", []),
+        ("[Rule: zithers glorb nightly]\nDo zithers glorb?", "Zithers glorb nightly.", []),  # its own context is its scope
+        ("Do zithers glorb or merely blimp?", "Zithers blimp wherever glorbs abound.", ["review"]),
+    ],
+)
+def test_subjects_of_another_world_and_what_a_context_allows(question, answer, tiers):
+    hits = list(wording.irrelevant([*shop(), row(question, answer, "odd")], Context()))
+    assert [(hit.row, hit.tier) for hit in hits] == [("odd", tier) for tier in tiers]
+
+
+def test_an_answer_from_another_sentence_of_the_document_is_for_review():
+    document = "[Document: Linden saw. The Linden saw has a bar of 35 centimetres. People under 18 may not use it.]\n"
+    asked = [("What length has the bar?", "People under 18 may not use it."), ("What length has the bar?", "35 centimetres."),
+             ("Who may use it?", "People under 18 may not use it.")]  # fmt: skip
+    rows = [row(document + question, answer, f"d{i}") for i, (question, answer) in enumerate(asked)]
+    assert [hit.row for hit in wording.off_question(rows, Context())] == ["d0"]
 
 
 def test_few_rows_are_not_judged():

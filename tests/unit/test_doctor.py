@@ -11,9 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import LabError
+from labkit import LabError, machine
 from labkit.lesson import doctor as module
-from labkit.lesson import machine
 from labkit.lesson.doctor import Line, Report, doctor, redact
 
 
@@ -114,6 +113,14 @@ def test_gpu_profile(monkeypatch):
     assert machine.profile() == "gpu"
     cards(monkeypatch, "NVIDIA GTX 1060, 6144\n")
     assert machine.profile() == "cpu" and "less than 8 GB" in one(module._gpu()).what
+
+
+@pytest.mark.parametrize(
+    ("card", "said"), [("", "preset cpu"), ("NVIDIA L4, 23034\n", "preset 24gb"), ("Tesla T4, 15360\n", "--preset t4")]
+)
+def test_the_preset_follows_the_card(monkeypatch, card, said):
+    cards(monkeypatch, card)
+    assert said in one(module._preset()).what
 
 
 def test_gpu_that_torch_cannot_use(monkeypatch):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labkit import LabError
 from labkit.files import append_jsonl, read_jsonl, read_strictly, sha256, write_jsonl, write_text
-from labkit.records import Label
+from labkit.records import Label, Message
 
 GOOD = Label(row_id="r1", annotator="ana", guideline="1", value="x")
 
@@ -109,3 +109,10 @@ def test_hash_of_a_folder_sees_names_and_content(tmp_path):
     assert sha256(folder) == first
     write_text(folder / "a.txt", "2")
     assert sha256(folder) != first
+
+
+def test_a_key_that_stands_twice_is_a_finding_wherever_it_stands(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"role": "user", "content": "a", "content": "b"}\n{"role": "user", "content": "c"}\n')
+    rows, (finding,) = read_jsonl(tmp_path / "x.jsonl", Message)
+    assert [row.content for row in rows] == ["c"]
+    assert "key 'content' stands twice" in finding.message

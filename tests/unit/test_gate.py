@@ -241,3 +241,22 @@ def test_an_empty_policy_is_the_default_and_a_missing_one_an_error(tmp_path: Pat
     assert gate.load(path) == Policy()
     with pytest.raises(LabError, match="No such file"):
         gate.load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(("old", "new"), [(18, 25), (25, 18)])
+def test_an_undecided_preference_says_how_many_cases_are_missing(old: int, new: int) -> None:
+    def asked(times: int) -> Item:
+        # Each model passes cases that the other fails, so that wins and losses both occur.
+        n, shared = 60 * times, 5 * times
+        candidate = verdicts("M1", new * times, n)
+        there = range(new * times - shared, new * times - shared + old * times)
+        baseline = [v.model_copy(update={"model": "sft", "passed": i in there}) for i, v in enumerate(candidate)]
+        return gate.decide(Policy(preference=Preference(requirements=["M1"])), candidate, baseline, needs("M1")).items[
+            -1
+        ]
+
+    found = asked(1)
+    assert found.outcome == "inconclusive"
+    further = int(found.numbers["further_cases"] or 0)
+    assert f"about {further} further cases at this rate would settle it" in found.sentence
+    assert asked(1 + -(-further // 60)).outcome == ("go" if new > old else "no-go")

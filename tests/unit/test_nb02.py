@@ -118,9 +118,12 @@ def test_material_of_a_sample_and_of_an_own_file(tmp_path: Path) -> None:
     assert own.planted == [] and own.rules["policy"] is None and own.rules["suites"] == []
     assert re.fullmatch(r"my-rows--[0-9a-f]{6}", own.rules["name"])
     (tmp_path / "policy.yaml").write_text("domain: own\n")
-    write_jsonl(tmp_path / "planted.jsonl", [Planted(row="r", kind="x", half="dev")])
+    write_jsonl(tmp_path / "planted.jsonl", [Planted(row="r", kind="wrong_label", half="dev")])
     beside = nb02.material(str(file))
     assert beside.rules["policy"] == tmp_path / "policy.yaml" and [p.row for p in beside.planted] == ["r"]
+    write_jsonl(tmp_path / "planted.jsonl", [Planted(row="r", kind="wrong_lable", half="dev")])
+    with pytest.raises(LabError, match=r"planted.jsonl: names a check 'wrong_lable' that does not exist"):
+        nb02.material(str(file))
 
 
 def test_a_misspelt_domain_is_one_sentence() -> None:

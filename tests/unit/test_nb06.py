@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from labkit import LabError
 from labkit.lesson import nb06
 from labkit.lesson.exercises import ____, exercises
 from labkit.records import Example, Message
@@ -83,7 +84,7 @@ def test_solutions_pass_their_own_check(capsys):
 def test_adapter_sizes_are_those_of_the_model(tmp_path):
     config = {
         "hidden_size": 8, "intermediate_size": 20, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "num_hidden_layers": 3,
+        "num_hidden_layers": 3, "vocab_size": 10,
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
     sizes = {row["projection"]: row for row in nb06.adapter_sizes(tmp_path, LoraSettings(rank=2, frozen_share=0.34))}
@@ -91,6 +92,11 @@ def test_adapter_sizes_are_those_of_the_model(tmp_path):
     assert sizes["down_proj"]["frozen"] == 8 * 20 * 3
     (only,) = nb06.adapter_sizes(tmp_path, LoraSettings(modules=("q_proj",)))
     assert only["trained"] == (8 + 8) * 16 * 3
+
+
+def test_sizes_of_a_model_that_is_not_here_are_no_traceback():
+    with pytest.raises(LabError, match="is not in a folder here"):
+        nb06.adapter_sizes("some/hub-name", LoraSettings())
 
 
 def test_looks_at_rows_and_settings():
@@ -108,7 +114,8 @@ def test_looks_at_rows_and_settings():
     assert nb06.first_of(rows, "none", "other") == rows[:2]
     assert nb06.slice_counts(rows).rows == ({"slice": "channel", "rows": "app 1, chat 2"},)
     shown = {row["setting"]: row["value"] for row in nb06.settings_table(SFTSettings(epochs=3)).rows}
-    assert shown["epochs"] == 3 and set(shown) <= set(SFTSettings.model_fields)
+    assert shown["epochs"] == 3 and (shown["rank"], shown["frozen_share"]) == (16, 0.27)
+    assert set(shown) <= set(SFTSettings.model_fields) | set(LoraSettings.model_fields)
 
 
 def test_the_quiz_has_one_right_letter_each():

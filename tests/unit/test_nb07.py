@@ -7,9 +7,11 @@ import pytest
 from labkit import samples
 from labkit.files import read_strictly
 from labkit.lesson.exercises import exercises
-from labkit.lesson.nb07 import PRACTICE, QUIZ, biased_labeller, cost, leanings
+from labkit.lesson.nb07 import PRACTICE, QUIZ, biased_labeller, by_domain, cost, leanings
 from labkit.preference.agreement import cohen_kappa, judgements, length_bias, position_bias
-from labkit.preference.ranking import effective
+from labkit.preference.events import GoldPair, effective
+from labkit.preference.quality import quality
+from labkit.preference.strengths import strengths
 from labkit.records import Pair, Ranking
 
 BOOK = exercises("07")
@@ -143,3 +145,50 @@ def test_a_habit_costs_rows_or_gives_them_a_direction(shipped: tuple[list[Pair],
     careful, lazy, wordy = cost(pairs, {name: [*bo, *own] for name, own in teams.items()})
     assert lazy["DPO rows"] < careful["DPO rows"] and lazy["split votes"] > careful["split votes"]
     assert wordy["chosen is longer"].rate > careful["chosen is longer"].rate + 0.1
+
+
+CAMPAIGN = samples.path("ranking")
+
+
+@pytest.fixture(scope="module")
+def campaign() -> tuple[list[Pair], list[Ranking], list[GoldPair]]:
+    read = read_strictly
+    return (
+        read(CAMPAIGN / "sets.jsonl", Pair), read(CAMPAIGN / "rankings.jsonl", Ranking), read(CAMPAIGN / "gold.jsonl", GoldPair)
+    )  # fmt: skip
+
+
+def test_the_campaign_covers_all_domains_with_ranks_gold_and_repeats(
+    campaign: tuple[list[Pair], list[Ranking], list[GoldPair]],
+) -> None:
+    sets, events, gold = campaign
+    assert {pair.id.split("-")[0] for pair in sets} == {"support", "decision", "knowledge"}
+    assert {len(pair.answers) for pair in sets} == {3, 4}
+    ids = {event.pair for event in events}
+    assert ids & {pair.id for pair in gold} and any(name.endswith("+again") for name in ids)
+    for pair in gold:
+        assert pair.right in (0, 1, "both_good", "both_bad") and pair.why
+
+
+def test_the_campaign_shows_what_the_lesson_says_of_it(
+    campaign: tuple[list[Pair], list[Ranking], list[GoldPair]],
+) -> None:
+    sets, events, gold = campaign
+    found = quality(events, sets, gold)
+    cleo, dan, eve = found.annotators
+    assert eve.median_seconds < 0.5 * min(cleo.median_seconds, dan.median_seconds)
+    assert eve.gold.rate < cleo.gold.rate == 1
+    kappas = {names: agreed.kappa for names, agreed in found.kappas.items()}
+    assert max(kappas, key=kappas.get) == "cleo and dan"
+    table = by_domain(sets, events)
+    assert [row["sets"] for row in table] == [6, 6, 6] and all("alpha" in row["agreement"] for row in table)
+    best = [one.writer for one in strengths(sets, events)]
+    assert (best[0], best[-1]) == ("oak", "elm")
+
+
+def test_a_domain_judged_by_one_person_has_nobody_to_compare(
+    campaign: tuple[list[Pair], list[Ranking], list[GoldPair]],
+) -> None:
+    sets, events, _ = campaign
+    (row,) = by_domain(sets[:1], [event for event in events if event.annotator == "cleo"])
+    assert row["agreement"] == "nobody to compare" and row["in dispute"] == 0

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from labkit.lesson import nb08
+from labkit.lesson.course import Course
 from labkit.lesson.exercises import exercises
-from labkit.lesson.nb08 import QUIZ, RUNS, closest, numbers, paired, practice_log
+from labkit.lesson.nb08 import QUIZ, RUNS, chosen_by_reward, closest, numbers, paired, practice_log, told
+from labkit.lesson.recorded import Recorded
+from labkit.preference.best_of import Drawn
 from labkit.preference.health import judge_run
-from labkit.records import Verdict
+from labkit.records import RunRecord, Verdict
 
 BOOK = exercises("08")
 RIGHT = {"oak": "healthy", "elm": "failed", "ash": "failed", "fir": "failed"}
@@ -132,3 +137,56 @@ def test_the_numbers_shown_tell_the_runs_apart() -> None:
     shown = {row["run"]: row for row in numbers()}
     assert shown["ash"]["first loss"] > 0.75 and shown["fir"]["last margin"] < 0
     assert shown["elm"]["last margin"] > 0 and shown["elm"]["chosen, first to last"] == "-40 to -66"
+
+
+@pytest.mark.parametrize("answer", [3, 3.5, 4])
+def test_any_weight_within_the_bounds_balances(answer: float) -> None:
+    assert BOOK.balance.check(answer).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [(1 / 3, "Turned round"), (1, "0.33 times"), (9, "3.00 times"), (0, "above zero"), ("3", "number"), (True, "number")],
+)
+def test_a_weight_out_of_bounds_is_explained(answer: object, said: str) -> None:
+    result = BOOK.balance.check(answer)
+    assert result.status == "not yet"
+    assert said in result.message
+
+
+@pytest.mark.parametrize("caught, said", [(True, "caught reward hacking"), (False, "gives no alarm")])
+def test_the_recorded_run_is_told_as_it_came_out(caught: bool, said: str) -> None:
+    interval = {"estimate": 0.4, "low": 0.1, "high": 0.7}
+    grpo = Recorded("reward_hacking", {"reward": {"difference": interval}, "facts": {"difference": interval}, "caught": caught})
+    assert said in told(grpo) and "+0.40 (+0.10 to +0.70)" in told(grpo) and "+40.0%" in told(grpo)
+
+
+def test_a_run_that_was_not_recorded_is_not_made_up() -> None:
+    assert told(Recorded("reward_hacking")) == "No such run is recorded here."
+
+
+def test_the_best_by_reward_is_judged_by_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that likes the right words gains; the suite's oracles, not the judge, say so."""
+    course = Course(home=tmp_path)
+    suite = course.suites["preference"]
+    cases = suite.cases[:: max(1, len(suite.cases) // 16)][:16]
+    signature = {"model": "m", "suite": "s", "template": "t"}
+    records = [
+        RunRecord(case_id=c.id, model="sft", prompt="p", output="No.", tokens=1, finish="stop", made_by=signature)
+        for c in suite.cases
+    ]
+    monkeypatch.setattr(Course, "records", lambda self, model, suite=None: records)
+    monkeypatch.setattr(Course, "model", lambda self, model: tmp_path)
+    monkeypatch.setattr(nb08, "Generator", lambda model: None)
+    good = "I am sorry about that. Next step: open My Orders."
+    monkeypatch.setattr(nb08, "best_of", lambda g, j, prompts, n: [Drawn(("No.", good), (0.0, 1.0)) for _ in prompts])
+
+    class Judge:
+        def score(self, prompts: list[object], answers: list[str]) -> list[float]:
+            return [0.0 for _ in answers]
+
+    rows = {row["answers"]: row for row in chosen_by_reward(course, Judge())}
+    assert rows["greedy"]["cases passed"] == rows["one drawn"]["cases passed"]
+    passed = int(rows["best of 4 by reward"]["cases passed"].split("/")[0])
+    assert passed > int(rows["greedy"]["cases passed"].split("/")[0]) and f"/{len(cases)} = " in rows["greedy"]["cases passed"]
+    assert rows["best of 4 by reward"]["mean reward"] == "+1.00"

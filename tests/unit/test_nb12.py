@@ -7,7 +7,16 @@ import yaml
 
 from labkit import LabError, samples
 from labkit.lesson.exercises import exercises
-from labkit.lesson.nb12 import _POLICY, QUIZ, RESULTS, gate_on_results, practice_desk, practice_matrix
+from labkit.lesson.nb12 import (
+    _POLICY,
+    QUIZ,
+    RESULTS,
+    further_rules,
+    gate_on_results,
+    practice_desk,
+    practice_matrix,
+)
+from labkit.lesson.recorded import Recorded
 from labkit.release.sign import sign, standing
 
 BOOK = exercises("12")
@@ -48,6 +57,17 @@ def test_the_practice_rules_are_those_of_the_sample_policy() -> None:
     policy = yaml.safe_load(samples.path("support/gate.yaml").read_text())
     assert policy["critical"]["violations_below"] == _POLICY.critical.violations_below
     assert (policy["major"]["floor"], policy["major"]["target"]) == (_POLICY.major.floor, _POLICY.major.target)
+
+
+def test_rules_that_the_sample_leaves_off_are_shown_with_the_origin_of_their_figures(monkeypatch) -> None:
+    monkeypatch.setattr("labkit.lesson.nb12.recorded", Recorded)
+    flips, mutants = further_rules().rows
+    assert flips["gate"] == "inconclusive" and "practice" in flips["evidence"] and "1/60" in flips["says"]
+    assert mutants["gate"] == "inconclusive" and "practice" in mutants["evidence"] and "9/12" in mutants["says"]
+    figures = {"score": 0.5, "n": 4, "low": 0.1, "high": 0.9, "survivors": [{"name": "x"}, {"name": "y"}]}
+    monkeypatch.setattr("labkit.lesson.nb12.recorded", lambda name: Recorded(name, figures, {"date": "2026-11-23"}))
+    found = further_rules().rows[1]
+    assert found["gate"] == "no-go" and "2/4" in found["says"] and found["evidence"].startswith("Recorded on")
 
 
 @pytest.mark.parametrize("name", list(RESULTS))

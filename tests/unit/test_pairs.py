@@ -100,7 +100,8 @@ def test_every_comparison_is_accounted_for():
         "not judged": ["p5"],
         "same text twice": ["p6"],
     }
-    assert account.elsewhere == 2  # a repeat, and an answer that does not exist
+    assert account.elsewhere == 1  # an answer that does not exist
+    assert account.excluded == {"repeat": 1}
     assert account.kto_rows == 6
     assert str(account).startswith("7 comparisons: 2 DPO rows, 1 both good, 1 not judged")
 
@@ -112,6 +113,72 @@ def test_three_answers_count_as_one_prompt():
     assert sum(row["weight"] for row in made.dpo) == pytest.approx(1)
     assert [(row["completion"][0]["content"], row["label"]) for row in made.kto] == [("best", True), ("worst", False)]
     assert made.accounting.kto_undecided == 1
+
+
+def ranks(who, order, shown=(0, 1, 2), name="p1", **more):
+    return Ranking(
+        id=f"{who}-{next(_ids)}", pair=name, annotator=who, left=shown[0], right=shown[-1], outcome="ranked",
+        shown=list(shown), ranks=list(order), **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("order", "shown", "rows"),
+    [
+        ([1, 2, 3], (0, 1, 2), {("x", "y"), ("x", "z"), ("y", "z")}),
+        ([1, 2, 3], (2, 0, 1), {("z", "x"), ("z", "y"), ("x", "y")}),
+        ([1, 2, 2], (0, 1, 2), {("x", "y"), ("x", "z")}),
+        ([1, 1, 1], (0, 1, 2), set()),
+    ],
+)
+def test_a_rank_gives_a_row_for_each_two_answers_that_are_not_tied(order, shown, rows):
+    made = preference_rows([pair(texts="xyz")], [ranks("ana", order, shown)])
+    assert {texts(row) for row in made.dpo} == rows
+    assert sum(row["weight"] for row in made.dpo) == pytest.approx(float(bool(rows)))
+    assert made.accounting.comparisons == 3 == made.accounting.used + sum(map(len, made.accounting.dropped.values()))
+    assert set(made.accounting.dropped) == ({"tie"} if len(rows) < 3 else set())
+
+
+def test_annotators_vote_on_each_two_answers_of_a_rank():
+    log = [ranks("ana", [1, 2, 3]), ranks("bo", [2, 1, 3], shown=(0, 1, 2)), says("cy", "b", left=0, right=1)]
+    made = preference_rows([pair(texts="xyz")], log)
+    assert {texts(row) for row in made.dpo} == {("y", "x"), ("x", "z"), ("y", "z")}
+
+
+def test_each_prompt_counts_once_however_many_pairs_it_has():
+    pairs = [pair("p1"), pair("p2", question="how  LONG?"), pair("p3", question="Why?")]
+    made = preference_rows(pairs, [says("ana", "a", name) for name in ("p1", "p2", "p3")])
+    assert [row["weight"] for row in made.dpo] == [0.5, 0.5, 1]
+
+
+def test_gold_items_and_repeats_never_train_and_are_counted():
+    log = [says("ana", "a", name) for name in ("p1", "p1+again", "g1", "g1+again", "nowhere")]
+    made = preference_rows([pair("p1"), pair("g1", question="Gold?")], log, gold=["g1"])
+    assert [row["pair"] for row in made.dpo] == ["p1"] and {row["pair"] for row in made.kto} == {"p1"}
+    assert made.accounting.excluded == {"gold item": 2, "repeat": 1}
+    assert (made.accounting.comparisons, made.accounting.elsewhere) == (1, 1)
+    assert "2 of a gold item; left out: 1 of a repeat" in str(made.accounting)
+
+
+def test_an_adjudicated_word_stands_for_all():
+    log = [says("ana", "a"), says("bo", "a"), says("cy", "b"), says("lead", "b", adjudicated=True)]
+    made = preference_rows([pair()], log)
+    assert [texts(row) for row in made.dpo] == [("second", "first")]
+    every = preference_rows([pair()], log, disagreement="every")
+    assert [texts(row) for row in every.dpo] == [("second", "first")]
+    skipped = preference_rows([pair()], [*log[:3], says("lead", "skip", adjudicated=True)])
+    assert [texts(row) for row in skipped.dpo] == [("first", "second")]
+    own = preference_rows([pair()], [says("ana", "a"), says("ana", "b", adjudicated=True)])
+    assert [texts(row) for row in own.dpo] == [("second", "first")]
+
+
+def test_every_word_makes_a_row_where_a_robust_loss_is_to_bear_the_noise():
+    log = [says("ana", "a"), says("bo", "b"), says("cy", "a"), says("dee", "both_good")]
+    made = preference_rows([pair(), pair("p2", question="Why?")], log, disagreement="every")
+    assert [texts(row) for row in made.dpo] == [("first", "second")] * 2 + [("second", "first")]
+    assert sum(row["weight"] for row in made.dpo) == pytest.approx(1)
+    assert (made.accounting.used, made.accounting.dropped) == (1, {"not judged": ["p2"]})
+    assert len(made.kto) == 2  # by majority
 
 
 def test_split_keeps_all_pairs_of_a_prompt_together():

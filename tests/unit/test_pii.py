@@ -16,6 +16,7 @@ from labkit.checks import Context
 from labkit.governance import checksums as sums
 from labkit.governance.mask import KeyFile, Masker, find_all, open_key, save_key, unmask
 from labkit.governance.pii import STRUCTURED, find_pii, pii
+from labkit.governance.spans import Span
 from labkit.records import Example
 
 digits = st.text("0123456789", min_size=11, max_size=17)
@@ -245,3 +246,39 @@ def test_the_key_stays_away_from_the_data(tmp_path):
     path.write_text(json.dumps({"key": "zz"}))
     with pytest.raises(LabError, match="no usable key"):
         open_key(path, [data])
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["4539 1488 0343 6468", "4539-1488-0343-6468", "4539148803436468", "3714 496353 98432", "3056 930902 5905"],
+)
+def test_a_card_number_with_a_slip_is_no_phone(number):
+    assert [span.type for span in find_all(f"Call me about my registered card {number} please")] == []
+
+
+@pytest.mark.parametrize("number", ["+49 30 1234 5678 901", "0049 30 12345678", "030 1234567", "call 555 0142 177"])
+def test_a_phone_number_stays_one(number):
+    assert [span.type for span in find_all(f"Ring {number} today")] == ["phone"]
+
+
+@pytest.mark.parametrize(
+    ("type", "spellings"),
+    [
+        ("email", ["kim@linde.net", "Kim@Linde.NET", "kim (at) linde dot net", "kim [at] linde [dot] net", "kim @ linde.net"]),
+        ("phone", ["+49 (0)30 123 456", "0049-30-123456", "+49 30/123456"]),
+        ("card", ["4539 1488 0343 6467", "4539-1488-0343-6467"]),
+        ("iban", ["DE89 3704 0044", "de8937040044"]),
+        ("national_id", ["12.34.56-789", "123456789"]),
+        ("person_name", ["Kim Linde", "KIM  LINDE", "Kim-Linde", "kim linde,"]),
+        ("address", ["Oak Lane 7, 12345 Elm", "oak lane 7\n12345 ELM"]),
+        ("birth_date", ["3. May 1990", "3 may 1990"]),
+    ],
+)
+def test_one_value_has_one_pseudonym_however_it_is_spelt(type, spellings):
+    masker = Masker(b"k" * 32)
+    assert len({masker.pseudonym(Span(type, 0, 0, text, "certain")) for text in spellings}) == 1
+
+
+def test_the_case_of_a_password_is_its_own():
+    masker = Masker(b"k" * 32)
+    assert len({masker.pseudonym(Span("password", 0, 0, text, "certain")) for text in ("Tulip-77", "tulip-77")}) == 2

@@ -12,16 +12,9 @@ import pytest
 
 from labkit import LabError, samples
 from labkit.files import append_jsonl, read_jsonl, read_strictly
-from labkit.preference.ranking import (
-    AGAIN,
-    BLOCK,
-    RankingSession,
-    better,
-    comparisons,
-    effective,
-    slot,
-    with_repeats,
-)
+from labkit.preference.events import AGAIN, GoldPair, better, comparisons, effective, slot
+from labkit.preference.items import BLOCK, order, shares, with_repeats
+from labkit.preference.ranking import RankingSession
 from labkit.records import Answer, Message, Pair, Ranking
 
 OUTCOMES = ["a", "b", "both_good", "both_bad", "skip"]
@@ -278,6 +271,10 @@ def test_many_kills_in_a_row_lose_at_most_the_click_of_each(tmp_path, seed):
     assert len({e.id for e in kept}) == len(kept)
 
 
+def test_comparisons_of_a_pair():
+    assert [about.answers for about in comparisons(make_pairs(1, answers=3)[0])] == [(0, 1), (0, 2), (1, 2)]
+
+
 def test_annotators_who_click_at_the_same_time_lose_nothing(log):
     pairs = make_pairs(15)
     log.parent.mkdir()
@@ -305,13 +302,84 @@ def test_a_line_of_somebody_elses_making_is_passed_over_and_reported(log):
     assert session.choose("a").id == "ana-0002"
 
 
-def test_three_answers_are_compared_two_by_two(log):
-    [pair] = make_pairs(1, answers=3)
-    session = RankingSession([pair], log, "ana")
-    while session.current:
+def test_three_answers_are_ranked_in_one_go(log):
+    session = RankingSession(make_pairs(2, answers=3), log, "ana")
+    shown = session.current.shown
+    event = session.rank([2, 1, 2], tags=["rude"], note="close")
+    assert (event.outcome, event.shown, event.ranks, event.tags) == ("ranked", list(shown), [2, 1, 2], ["rude"])
+    assert (event.left, event.right) == (shown[0], shown[-1])
+    assert events(log) == [event]
+    session.undo()
+    assert session.current.shown == shown and session.progress == (0, 2)
+    session.choose("skip")
+    assert session.rank([3, 3, 1]).ranks == [2, 2, 1]
+    assert RankingSession(make_pairs(2, answers=3), log, "ana").current is None
+    assert [e.outcome for e in session.decisions()] == ["skip", "ranked"]
+
+
+@pytest.mark.parametrize("ranks", [[1, 2], [1, 2, 3, 3], [0, 1, 2], [1, 2, 4]])
+def test_ranks_that_do_not_fit_write_nothing(log, ranks):
+    session = RankingSession(make_pairs(1, answers=3), log, "ana")
+    with pytest.raises(LabError, match="equal ranks are a tie"):
+        session.rank(ranks)
+    with pytest.raises(LabError, match="there are 3 answers"):
         session.choose("a")
-    assert {slot(event) for event in session.decisions()} == set(comparisons(pair))
-    assert len(session.decisions()) == 3
+    assert not log.exists()
+    with pytest.raises(LabError, match="there are two answers"):
+        RankingSession(make_pairs(1), log, "ana").rank([1, 2])
+
+
+@pytest.mark.parametrize("k", [3, 4])
+def test_each_answer_stands_once_at_each_place_of_a_block(log, k):
+    items = RankingSession(make_pairs(3 * k, answers=k), log, "ana", seed=2).items
+    for start in range(0, 3 * k, k):
+        block = [item.shown for item in items[start : start + k]]
+        assert all(sorted(place) == list(range(k)) for place in zip(*block, strict=True))
+
+
+def test_pairs_keep_their_sides_when_ranks_and_gold_come_among_them(log):
+    pairs, three = make_pairs(10), make_pairs(13, answers=3)[10:]
+    gold = [GoldPair(**pair.model_dump() | {"id": f"gold-{i}"}, right=0) for i, pair in enumerate(make_pairs(4))]
+    alone = {item.pair.id: item.shown for item in RankingSession(pairs, log, "ana").items}
+    among = {item.pair.id: item.shown for item in RankingSession([*three, *pairs], log, "ana", gold=gold).items}
+    assert {i: among[i] for i in alone} == alone
+    assert sum(i.startswith("gold") for i in among) == 1 and len(among) == 14
+
+
+def test_gold_pairs_come_unannounced_about_one_in_ten(log):
+    gold = [GoldPair(**pair.model_dump() | {"id": f"gold-{i}"}, right=0) for i, pair in enumerate(make_pairs(20))]
+    items = RankingSession(make_pairs(100), log, "ana", gold=gold).items
+    places = [i for i, item in enumerate(items) if item.pair.id.startswith("gold")]
+    assert len(places) == 10 and len(items) == 110
+    assert all(11 * i <= place < 11 * (i + 1) for i, place in enumerate(places))  # one in each stretch
+    bo = RankingSession(make_pairs(100), log, "bo", gold=gold).items
+    assert [item.pair.id for item in bo] != [item.pair.id for item in items]
+
+
+def test_an_order_reads_best_first():
+    assert order([2, 1, 2]) == "B > A = C"
+    assert order([None, 2, 1, None]) == "C > B"
+    assert order([]) == ""
+
+
+def test_a_log_of_pairs_holds_no_field_of_ranks(log):
+    RankingSession(make_pairs(1), log, "ana").choose("a")
+    assert not {"shown", "ranks", "adjudicated"} & set(json.loads(log.read_text()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shown": [0, 1]}, {"shown": [0, 2, 0]}, {"ranks": [1, 2]}, {"ranks": []}, {"outcome": "a"},
+        {"ranks": [0, 1, 2]},
+    ],
+)  # fmt: skip
+def test_ranks_that_contradict_themselves_are_refused(change):
+    good = {"id": "x", "pair": "p", "annotator": "ana", "left": 0, "right": 2, "outcome": "ranked"}
+    good |= {"shown": [0, 1, 2], "ranks": [1, 2, 2]}
+    Ranking(**good)
+    with pytest.raises(ValueError):
+        Ranking(**good | change)
 
 
 def test_repeats_come_last_and_the_other_way_round(log):
@@ -322,14 +390,15 @@ def test_repeats_come_last_and_the_other_way_round(log):
     assert len(again) == 4
     assert list(items)[-4:] == again
     for i in again:
-        first = items[i.removesuffix(AGAIN)]
-        assert (items[i].left, items[i].right) == (first.right, first.left)
+        assert items[i].shown == items[i.removesuffix(AGAIN)].shown[::-1]
+    three = RankingSession(with_repeats(make_pairs(3, answers=3), share=1), log, "ana").items
+    assert [item.shown for item in three[3:]] != [item.shown for item in three[:3]]
 
 
 def test_what_is_shown_names_no_source_and_no_system_prompt(log):
     item = RankingSession(make_pairs(1), log, "ana").current
     assert item.question == "Question 0?"
-    assert {item.left_text, item.right_text} == {"Answer 0.0", "Answer 0.1"}
+    assert set(item.texts) == {"A", "B"} and set(item.texts.values()) == {"Answer 0.0", "Answer 0.1"}
     turns = [("user", "Hi"), ("assistant", "Hello"), ("user", "?")]
     talk = [Message(role=role, content=content) for role, content in turns]
     pair = item.pair.model_copy(update={"prompt": talk})
@@ -372,3 +441,22 @@ def test_the_sample_log_is_what_these_sessions_would_have_written():
         assert session.findings == []
         shown = [(item.pair.id, item.left, item.right) for item in session.items]
         assert [(e.pair, e.left, e.right) for e in logged if e.annotator == name] == shown
+
+
+@pytest.mark.parametrize(("overlap", "common"), [(0, 0), (0.25, 5), (1, 20)])
+def test_a_team_shares_the_pairs_and_everybody_gets_the_overlap(overlap, common):
+    pairs = make_pairs(20)
+    dealt = shares(pairs, ["ana", "bo", "cy"], overlap, seed=4)
+    ids = {who: {pair.id for pair in own} for who, own in dealt.items()}
+    assert set.union(*ids.values()) == {pair.id for pair in pairs}
+    assert len(set.intersection(*ids.values())) == common
+    assert sum(map(len, ids.values())) == 20 + 2 * common
+    assert max(map(len, ids.values())) - min(map(len, ids.values())) <= 1
+    assert [pair.id for pair in dealt["ana"]] == sorted(ids["ana"])
+    assert dealt == shares(pairs, ["ana", "bo", "cy"], overlap, seed=4)
+
+
+@pytest.mark.parametrize(("people", "overlap"), [([], 0.2), (["ana", "ana"], 0.2), (["ana"], 1.5)])
+def test_shares_that_cannot_be_are_refused(people, overlap):
+    with pytest.raises(LabError, match="different annotators"):
+        shares(make_pairs(3), people, overlap)

@@ -173,6 +173,7 @@ NASTY = {  # a record's text, or its value
     "strange key": {"\ud800\x1b[2J<b>": 1},
     "lone return between": '{"question": "x",\r"answer": 5}',
     "two objects": '{"question": "x"} {"answer": "y"}',
+    "key twice": '{"question": "x", "answer": "y", "question": "z"}',
     "wrong quotes": "{'question': 'x', 'answer': 'y'}",
     "unfinished turn": {"messages": [{"role": "user", "content": "x"}]},
     "turns of text": {"conversations": "x"},

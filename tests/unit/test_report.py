@@ -1,5 +1,6 @@
 """The report and JUnit: what stands in them, and what hostile text cannot do to them."""
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -130,6 +131,16 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing(tmp_path: Path) ->
     assert "default-src 'none'" in source
     assert not any(word in source for word in ("http://", "https://", "url(", "@import", "<script", "<link"))
     assert "@media print" in source and page.tags.count("svg") == 3  # one requirement bar; all cases and R1 as panels
+
+
+@pytest.mark.parametrize("text", ["a plain answer", HOSTILE + " src=http://x/y url(http://x) @import 'http://x'"])
+def test_nothing_is_loaded_from_anywhere_whatever_the_text(tmp_path: Path, text: str) -> None:
+    source, page = made(tmp_path, text, title=text, message=text)
+    loading = {"src", "href", "srcset", "poster", "data", "action", "formaction", "xlink:href", "background", "ping"}
+    assert not loading & set(page.attributes)
+    [style] = re.findall(r"<style>(.*?)</style>", source, re.S)
+    assert not any(word in style for word in ("http", "url(", "@import"))
+    assert source.count("Content-Security-Policy") == 1 and "break-inside: avoid" in style
 
 
 def test_a_megabyte_of_answer_is_cut_with_a_note(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from labkit.lesson.exercises import ____, exercises
 
-NOTEBOOKS = ("02", "03", "04", "05", "07", "08", "09", "12")
+NOTEBOOKS = ("02", "03", "04", "05", "07", "08", "09", "10", "12")
 ALL = [(notebook, name) for notebook in NOTEBOOKS for name in exercises(notebook)]
 
 

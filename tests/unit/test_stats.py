@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
@@ -43,6 +46,22 @@ def test_confidence_is_a_share() -> None:
         stats.wilson(1, 2, 95)
 
 
+@pytest.mark.parametrize(("x", "n", "y", "m"), [(56, 70, 48, 80), (9, 10, 3, 10), (0, 40, 0, 30), (5, 50, 5, 50)])
+def test_independent_rates_differ_as_statsmodels_has_it(x: int, n: int, y: int, m: int) -> None:
+    ours = stats.rate_difference(stats.wilson(x, n), stats.wilson(y, m))
+    low, high = confint_proportions_2indep(x, n, y, m, compare="diff", method="newcomb")
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+    assert ours.estimate == pytest.approx(x / n - y / m)
+
+
+def test_the_difference_of_newcombes_own_table() -> None:
+    """56/70 against 48/80: 0.0524 to 0.3339 (Newcombe 1998, table II, method 10)."""
+    ours = stats.rate_difference(stats.wilson(56, 70), stats.wilson(48, 80))
+    assert (round(ours.low, 4), round(ours.high, 4)) == (0.0524, 0.3339)
+    with pytest.raises(LabError, match="has no rows"):
+        stats.rate_difference(stats.wilson(0, 0), stats.wilson(1, 2))
+
+
 def test_uncorrelated_pairs_give_newcombes_independent_interval() -> None:
     a, b = outcomes(12, 6, 8, 4)  # 12 x 4 = 6 x 8: phi is 0
     found = stats.paired_difference(a, b, 0.9)
@@ -50,6 +69,12 @@ def test_uncorrelated_pairs_give_newcombes_independent_interval() -> None:
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
     assert found.difference == pytest.approx(2 / 30)
     assert (found.n, found.a_only, found.b_only) == (30, 6, 8)
+
+
+def test_the_paired_interval_of_a_published_table() -> None:
+    """21 children before and after a transplantation: 0.026 to 0.507 (Fagerland, Lydersen and Laake 2014, square-and-add)."""
+    found = stats.paired_difference(*outcomes(1, 1, 7, 12), confidence=0.95)
+    assert (round(found.low, 3), round(found.high, 3)) == (0.026, 0.507)
 
 
 def test_correlated_pairs_give_a_narrower_interval() -> None:
@@ -112,6 +137,13 @@ def test_bootstrap_leaves_undefined_draws_out() -> None:
     assert found.low > 0.2
     with pytest.raises(LabError, match="undefined"):
         stats.bootstrap(lambda x: float("nan"), [1, 2])
+
+
+def test_clusters_of_one_give_scipys_bootstrap() -> None:
+    data = np.random.default_rng(4).exponential(size=60)
+    ours = stats.cluster_bootstrap(list(data), [str(i) for i in range(60)], 0.9, draws=3000)
+    theirs = scipy_bootstrap((data,), np.mean, confidence_level=0.9, method="percentile", n_resamples=4000, rng=0)
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.02)
 
 
 def test_clusters_widen_the_interval() -> None:
@@ -184,6 +216,15 @@ def test_holm_equals_statsmodels_and_keeps_the_order() -> None:
     assert list(found) == list(p)
     assert list(found.values()) == pytest.approx(multipletests(list(p.values()), method="holm")[1])
     assert stats.holm({}) == {}
+
+
+def test_no_public_function_goes_without_a_test() -> None:
+    public = {
+        n for n, f in vars(stats).items() if inspect.isfunction(f) and f.__module__ == stats.__name__ and n[0] != "_"
+    }
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert {name for name in public if f"stats.{name}(" not in source} == set()
+    assert {"wilson", "holm", "rate_difference"} <= public
 
 
 def test_importing_stats_needs_no_heavy_library() -> None:

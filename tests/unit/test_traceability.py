@@ -1,6 +1,7 @@
 """The matrix: counts, status, order, and orphans both ways."""
 
 from labkit.records import Case, Example, Message, Requirement, Verdict
+from labkit.release.gate import Policy, decide
 from labkit.release.traceability import matrix
 
 ASK = [Message(role="user", content="q")]
@@ -78,3 +79,13 @@ def test_orphans_are_found_both_ways() -> None:
 def test_a_complete_chain_has_no_orphans() -> None:
     one = {"R1": NEEDS["R1"]}
     assert matrix(one, [example("e", "R1")], [case("c", "R1")], [verdict("c", "R1", True)]).orphans == {}
+
+
+def test_the_gate_is_the_last_link_of_the_chain() -> None:
+    verdicts = [verdict("c1", "R1", True)]
+    one = {"R1": NEEDS["R1"]}
+    decision = decide(Policy(), verdicts, None, one)
+    found = matrix(one, [example("e", "R1")], [case("c1", "R1")], verdicts, decision)
+    assert found.rows[0].decision == "inconclusive" and found.table()[0]["decision"] == "inconclusive"
+    assert found.text().endswith("passed; gate: inconclusive")
+    assert "decision" not in matrix(one, [], [], verdicts).table()[0]

@@ -66,8 +66,8 @@ def test_a_is_the_left_answer_and_b_the_right_one(log):
     session = RankingSession(make_pairs(4), log, "ana")
     view = RankingView(session)
     for item in session.items:
-        assert item.left_text in view.left.value
-        assert item.right_text in view.right.value
+        assert item.texts["A"] in view.answers[0].value
+        assert item.texts["B"] in view.answers[1].value
         view.buttons["a"].click()
     assert [event.left for event in events(log)] == [item.left for item in session.items]
 
@@ -119,7 +119,7 @@ def test_all_text_is_escaped(log):
     view = RankingView(RankingSession(make_pairs(1, text=NASTY), log, "ana"))
     assert "<script" not in text(view)
     assert "<b>bold" not in text(view)
-    for part in (view.prompt, view.left, view.right):
+    for part in (view.prompt, *view.answers):
         assert "&lt;script&gt;" in part.value
         assert "&amp;amp; &lt;b&gt;bold" in part.value
 
@@ -167,3 +167,64 @@ def test_only_allowed_widgets_and_every_button_has_a_label(log):
     assert all(labels)
     assert len(set(labels)) == len(labels)
     assert set(view.buttons.values()) <= set(tree(view.widget))
+
+
+def make_threes(n):
+    return [
+        pair.model_copy(update={"answers": [*pair.answers, Answer(text=f"Third {i}", source="SOURCE2")]})
+        for i, pair in enumerate(make_pairs(n))
+    ]
+
+
+def shown(view):
+    """Names of the buttons a user sees."""
+    return [name for name, button in view.buttons.items() if button.layout.display != "none"]
+
+
+def test_three_answers_get_a_rank_each(log):
+    session = RankingSession([*make_threes(1), *make_pairs(2)[1:]], log, "ana")
+    view = RankingView(session)
+    texts = list(session.current.texts.values())
+    assert all(text in place.value for text, place in zip(texts, view.answers, strict=True))
+    assert set(shown(view)) == {"skip", "rank", "undo"}
+    assert [label for label, _ in view.ranks[1].options] == ["B 1st", "B 2nd", "B 3rd"]
+    view.ranks[0].value, view.ranks[1].value = 2, 1
+    assert "Best first: B &gt; A" in view.order.value
+    view.buttons["rank"].click()
+    assert "Not saved:" in view.status.value and "C has no rank yet" in view.status.value and not log.exists()
+    view.ranks[2].value = 2
+    view.buttons["rank"].click()
+    assert "Saved: B &gt; A = C" in view.status.value
+    assert [event.ranks for event in events(log)] == [[2, 1, 2]]
+    assert [control.value for control in view.ranks] == [None] * 3
+    assert "rank" not in shown(view) and {"a", "b"} <= set(shown(view))  # the next item is a pair
+    assert view.ranking.layout.display == view.answers[2].layout.display == "none"
+    view.buttons["undo"].click()
+    assert "rank" in shown(view) and "Third 0" in text(view)
+
+
+def test_a_card_of_ranks_is_blind_and_holds_allowed_widgets_with_words_only(log):
+    view = RankingView(RankingSession(make_threes(1), log, "ana"))
+    assert {type(w).__name__ for w in tree(view.widget)} <= ALLOWED
+    assert "SOURCE" not in text(view) and "SECRET" not in text(view)
+    words = [label for control in view.ranks for label, _ in control.options]
+    assert len(set(words)) == len(words) == 9  # each button says which answer it ranks
+
+
+def test_the_focus_goes_from_ranks_to_their_button(log):
+    view = RankingView(RankingSession(make_threes(1), log, "ana"))
+    order = list(tree(view.widget))
+    places = [order.index(w) for w in (view.answers[0], view.note, view.ranks[0], view.ranks[2], view.buttons["rank"])]
+    assert places == sorted(places)
+
+
+def test_control_characters_are_shown_and_not_obeyed(log):
+    view = RankingView(RankingSession(make_pairs(1, text="a\x1b[31mred\u202egnp"), log, "ana"))
+    assert "\x1b" not in text(view) and "\u202e" not in text(view)
+    assert "[U+202E]" in text(view)
+
+
+def test_what_changes_is_announced(log):
+    view = RankingView(RankingSession(make_pairs(1), log, "ana"))
+    view.buttons["a"].click()
+    assert 'role="status"' in view.status.value
