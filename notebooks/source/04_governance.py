@@ -283,7 +283,8 @@ Table(audited.screened([
 ]))  # fmt: skip
 
 # %% [markdown]
-# The same wish in milder words passes, and so does French. (The last line is a look-alike, and rightly passes.) Now the test
+# The same wish in milder words passes; French is seen only because somebody listed French phrases as well. (The last line is a
+# look-alike, and rightly passes.) Now the test
 # half of the plants, for all checks of this notebook:
 
 # %%
