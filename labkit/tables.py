@@ -38,7 +38,7 @@ def records(path: Path) -> tuple[str, Iterable[Line]]:
     first = head.lstrip()[:1]
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise LabError(str(path), "is UTF-16 text", _ENCODING)
-    if head.startswith(b"PAR1"):
+    if head.startswith(b"PAR1") and (suffix not in _LINES or _last(path) == b"PAR1"):
         return "record", _parquet(path)
     if suffix in _PARQUET:
         raise LabError(str(path), "is no Parquet file", "write it again, or give it the right ending")
@@ -56,6 +56,13 @@ def _head(path: Path) -> bytes:
             return stream.read(4096).removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise LabError(str(path), error.strerror or "cannot be read", "check the path") from error
+
+
+def _last(path: Path) -> bytes:
+    """A file's last four bytes; Parquet ends as it begins."""
+    with open(path, "rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 4))
+        return stream.read()
 
 
 def _separated(path: Path) -> list[Line]:

@@ -98,19 +98,15 @@ class KillMatrix:
         """A grid of kinds and oracles: share rejected in each cell, darker is more, with n below it."""
         import plotly.graph_objects as go
 
-        from labkit.plots.style import INK, Plot, styled
+        from labkit.plots.style import Plot, styled
 
         rows, (oracles, kinds) = self.table(), (self.oracles, self.kinds)
-        shares = {(row["kind"], row["oracle"]): row["rate"] for row in rows}
-        grid = [[shares.get((kind, oracle)) for oracle in oracles] for kind in kinds]
+        cell = {(row["kind"], row["oracle"]): (row["rate"], f"{row['rate']:.0%}<br>of {row['n']}") for row in rows}
+        grid, texts = ([[cell.get((k, o), (None, ""))[part] for o in oracles] for k in kinds] for part in (0, 1))
         blues = [[0, "#f4f7fa"], [1, "#0072B2"]]
         figure = go.Figure(go.Heatmap(z=grid, zmin=0, zmax=1, colorscale=blues, showscale=False, xgap=3, ygap=3))
-        figure.update_traces(hoverinfo="skip", hoverongaps=False)
-        for row in rows:
-            text = f"{row['rate']:.0%}<br><span style='font-size:10px'>of {row['n']}</span>"
-            at = {"x": oracles.index(row["oracle"]), "y": kinds.index(row["kind"])}
-            ink = {"color": "white" if row["rate"] > 0.6 else INK, "size": 12}
-            figure.add_annotation(at | {"text": text, "showarrow": False, "font": ink})
+        # As the map's own text, not as annotations: a quarter of the bytes in a notebook, and ink that suits the cell.
+        figure.update_traces(text=texts, texttemplate="%{text}", hoverinfo="skip", hoverongaps=False)
         styled(figure, "Share of answers that each oracle rejects", 130 + 44 * len(kinds), margin={"l": 170, "t": 96})
         names = [oracle.replace("_", " ").replace(" ", "<br>") for oracle in oracles]
         figure.update_xaxes(tickvals=list(range(len(oracles))), ticktext=names, side="top", showgrid=False)

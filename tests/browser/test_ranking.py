@@ -49,6 +49,13 @@ def judged(page: Any, done: int) -> None:
     page.get_by_text(f"{done} of {TOTAL} judged").wait_for()
 
 
+def dealt(page: Any, item: Any) -> None:
+    """Wait until the controls of this item are there and those of the other kind are gone: each is a message of its own."""
+    two = len(item.shown) == 2
+    for name, wanted in (("A is better", two), ("Save the ranking", not two)):
+        button(page, name).wait_for(state="visible" if wanted else "hidden")
+
+
 def saved(lab: Any) -> list[Ranking]:
     return read_strictly(lab.folder / "log.jsonl", Ranking)
 
@@ -68,6 +75,7 @@ def test_twelve_items_by_mouse_alone(lab: Any, page: Any, tmp_path: Path) -> Non
     judged(page, 0)
     page.screenshot(path=tmp_path / "pair.png")
     for done, item in enumerate(session.items):
+        dealt(page, item)
         if len(item.shown) == 2:
             if done < 2:
                 page.get_by_label("next step", exact=True).check()
@@ -133,6 +141,7 @@ def test_twelve_items_by_keyboard_alone(lab: Any, page: Any, tmp_path: Path) -> 
     keys = Keys(page, "A is better")
     for done, item in enumerate(session.items):
         page.get_by_text(item.question.splitlines()[-1]).wait_for()
+        dealt(page, item)
         if len(item.shown) == 2:
             keys.press(("A is better", "Both bad", "B is better")[done % 3], ("Space", "Enter")[done % 2])
         else:
