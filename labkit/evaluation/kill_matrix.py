@@ -107,9 +107,9 @@ class KillMatrix:
         figure = go.Figure(go.Heatmap(z=grid, zmin=0, zmax=1, colorscale=blues, showscale=False, xgap=3, ygap=3))
         # As the map's own text, not as annotations: a quarter of the bytes in a notebook, and ink that suits the cell.
         figure.update_traces(text=texts, texttemplate="%{text}", hoverinfo="skip", hoverongaps=False)
-        styled(figure, "Share of answers that each oracle rejects", 130 + 44 * len(kinds), margin={"l": 170, "t": 96})
+        styled(figure, "Share of answers that each oracle rejects", 170 + 44 * len(kinds), margin={"l": 170, "t": 136})
         names = [oracle.replace("_", " ").replace(" ", "<br>") for oracle in oracles]
-        figure.update_xaxes(tickvals=list(range(len(oracles))), ticktext=names, side="top", showgrid=False)
+        figure.update_xaxes(tickvals=list(range(len(oracles))), ticktext=names, side="top", tickangle=-90, showgrid=False)
         labels = [kind.replace("_", " ") for kind in kinds]
         figure.update_yaxes(tickvals=list(range(len(kinds))), ticktext=labels, autorange="reversed", showgrid=False)
         return Plot(figure, rows, self._lines())
