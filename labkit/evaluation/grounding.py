@@ -19,7 +19,8 @@ from labkit.evaluation.oracle_slots import Slot, clean, find
 COVERAGE = 0.5  # share of a sentence's content words that the source must hold
 _SENTENCE = re.compile(r"(?:[^.!?\n]|[.](?=\w))+[.!?]*[\"')\]]*")
 # A capital inside a sentence makes a name; these are capitals of grammar, not claims.
-_NO_NAMES = {"i", "i'm", "i'll", "i've", "i'd", "ok", "mr", "mrs", "ms", "json", "yes", "no"}
+GRAMMAR = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "mr", "mrs", "ms"})
+_NO_NAMES = GRAMMAR | {"json", "yes", "no"}
 # What an answer says of itself or of its source, and courtesy: no claim about the world.
 _ABOUT_ITSELF = re.compile(
     r"\b(?:document|handbook|text|manual|page|rule|note)s? (?:do|does|did|give|gives)(?:n't| not| no)\b|\bno information\b|"
@@ -109,12 +110,25 @@ def names(text: str) -> list[str]:
     """
     rest = _without_slots(text)
     found = [m[0] for m in re.finditer(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{6,}", rest)]
-    for m in re.finditer(r"(?<![\w'])[A-Z][\w'-]*(?: [A-Z][\w'-]*)*", rest):
+    for name in capitalised(text, _NO_NAMES):
+        found += [name] if name not in found else []
+    return found
+
+
+def capitalised(text: str, no_names: frozenset[str] = GRAMMAR) -> list[str]:
+    """Words with a capital that does not open a sentence, neighbours together, slots left out; as often as they stand.
+
+    Args:
+        text: cleaned text.
+        no_names: words in lower case whose capital says nothing.
+    """
+    found = []
+    for m in re.finditer(r"(?<![\w'])[A-Z][\w'-]*(?: [A-Z][\w'-]*)*", _without_slots(text)):
         name = m[0]
         if m.start() == 0 or re.search(r"[.!?:]['\")]* $|^\W+$", text[: m.start()]):
             name = name.partition(" ")[2]  # the word that opens a sentence is no evidence of a name
-        name = " ".join(w.removesuffix("'s") for w in name.split() if w.lower() not in _NO_NAMES)
-        found += [name] if name and name not in found else []
+        name = " ".join(w.removesuffix("'s") for w in name.split() if w.lower() not in no_names)
+        found += [name] if name else []
     return found
 
 

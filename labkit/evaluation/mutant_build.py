@@ -21,7 +21,7 @@ from labkit.files import sha256, write_text
 from labkit.home import Home
 from labkit.preference.reference import load_weights
 from labkit.records import Example, Requirement, RunRecord
-from labkit.training.adapter import Manifest, base_hash, merge, read_manifest
+from labkit.training.adapter import Manifest, merge, read_manifest
 from labkit.training.backend import release_memory
 from labkit.training.loop import full_precision_adapter, run
 from labkit.training.settings import DPOSettings, LoraSettings, SFTSettings
@@ -169,24 +169,13 @@ def train_on(rows: Sequence[Example], adapter: Path, out: Path, settings: SFTSet
         settings: every knob.
         base: the adapter's base model.
     """
-    from labkit.training.sft import prepare
+    from labkit.training.sft import manifest_of, prepare
 
     trainer, tokenizer, used, dropped = prepare(rows, out, settings, base)
     full_precision_adapter(trainer.model)  # first, or the loaded weights would be rounded
     load_weights(trainer.model, adapter)
-    manifest = Manifest(
-        kind="sft",
-        base=Path(base).name,
-        base_sha256=base_hash(base),
-        parent_sha256=read_manifest(adapter).weights_sha256,
-        data_sha256=sha256("".join(row.model_dump_json() + "\n" for row in rows)),
-        settings=settings.model_dump(mode="json"),
-        rows_in=len(rows),
-        rows_trained=len(used),
-        rows_dropped=dropped,
-        tokens_per_epoch=sum(len(row.input_ids) for row in used),
-    )
-    return run(trainer, tokenizer, out, manifest)
+    start = read_manifest(adapter).weights_sha256
+    return run(trainer, tokenizer, out, manifest_of(rows, used, dropped, settings, base, start))
 
 
 def tampered(generator: Generator, mutant: Mutant) -> Generator:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from labkit.evaluation.grounding import capitalised
 from labkit.evaluation.oracle_decision import DECISIONS, taken
 from labkit.evaluation.oracle_slots import Slot, clean, find, plain
 from labkit.evaluation.registry import ORACLES, Outcome, judged, oracle, quote
@@ -198,7 +199,6 @@ def decision(expected: Any, answer: str, prompt_text: str) -> Outcome:
 
 
 # A capital inside a sentence makes a name; these are capitals of grammar, not claims.
-_NO_NAMES = {"i", "i'm", "i'll", "i've", "i'd", "ok", "mr", "mrs", "ms"}
 
 
 @oracle("grounded")
@@ -215,23 +215,9 @@ def grounded(expected: Any, answer: str, prompt_text: str) -> Outcome:
     allowed = find(source)
     words = set(re.findall(r"[\w'-]+", source.lower()))
     loose = [s.text for s in find(text) if not s.soft and not any(map(s.equals, allowed))]
-    loose += [name for name in _names(text) if not all(word in words for word in name.lower().split())]
+    loose += [name for name in capitalised(text) if not all(word in words for word in name.lower().split())]
     if not text:
         return judged(False, "an answer supported by the prompt", "an empty answer")
     if loose:
         return judged(False, "only facts that the prompt supports", quote(loose[0]) + " without support", loose[0])
     return judged(True, "only facts that the prompt supports", "no other")
-
-
-def _names(text: str) -> list[str]:
-    bare = list(text)
-    for slot in find(text):
-        bare[slot.start : slot.end] = " " * (slot.end - slot.start)
-    names = []
-    for m in re.finditer(r"(?<![\w'])[A-Z][\w'-]*(?: [A-Z][\w'-]*)*", "".join(bare)):
-        name = m[0]
-        if m.start() == 0 or re.search(r"[.!?:]['\")]* $|^\W+$", text[: m.start()]):
-            name = name.partition(" ")[2]  # the word that opens a sentence is no evidence of a name
-        name = " ".join(w.removesuffix("'s") for w in name.split() if w.lower() not in _NO_NAMES)
-        names += [name] if name else []
-    return names

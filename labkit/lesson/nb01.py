@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from labkit import LabError, samples
-from labkit.evaluation.registry import ORACLES
+from labkit.evaluation.registry import ORACLES, Said, apply
 from labkit.evaluation.suite import load, load_requirements, prompt_text
 from labkit.files import explain, write_text
 from labkit.lesson.domains import readable
@@ -77,10 +77,8 @@ def tried(oracle: str, expected: Any, answers: Iterable[str], prompt: str = "") 
 
 def passes(case: Case, answer: str) -> bool:
     """Whether an answer meets every expectation of a case."""
-    told = prompt_text(case)
-    return all(
-        ORACLES[name](expected, answer, told).passed for entry in case.expect for name, expected in entry.items()
-    )
+    said = Said(answer, prompt_text(case))
+    return all(apply(name, expected, said).passed for entry in case.expect for name, expected in entry.items())
 
 
 def judged_by_case(case: Case, answers: Iterable[str]) -> Table:

@@ -14,6 +14,7 @@ from labkit.files import sha256
 from labkit.preference.events import AGAIN, Choice, Slot, choices, comparisons, effective
 from labkit.records import Pair, Ranking
 
+Disagreement = Literal["majority", "every"]
 # Judgements that never become training rows, and why.
 REPEAT, GOLD = "repeat", "gold item"
 
@@ -98,7 +99,7 @@ def preference_rows(
     pairs: Sequence[Pair],
     rankings: Iterable[Ranking],
     gold: Collection[str] = (),
-    disagreement: Literal["majority", "every"] = "majority",
+    disagreement: Disagreement = "majority",
 ) -> Preferences:
     """Turn judgements into training rows; where somebody has adjudicated, that word stands for all.
 

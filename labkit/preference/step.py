@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from labkit import LabError
 from labkit.files import read_jsonl, read_strictly, sha256, write_jsonl, write_text
 from labkit.home import Home
-from labkit.preference.pairs import Preferences, preference_rows, split
+from labkit.preference.pairs import Disagreement, Preferences, preference_rows, split
 from labkit.preference.quality import flip_rate
 from labkit.preference.ranking import effective, slot
 from labkit.records import Pair, Ranking
@@ -23,7 +23,6 @@ from labkit.training.step import Trained, model_id
 
 OWN_LOG = "rankings.jsonl"
 MOST_FLIPS = 0.4
-Disagreement = Literal["majority", "every"]
 
 
 def own_log(home: Home) -> Path:

@@ -43,10 +43,26 @@ def train_sft(
     settings = settings or SFTSettings()
     base = base or embedded_model()
     trainer, tokenizer, rows, dropped = prepare(examples, out, settings, base)
-    manifest = Manifest(
+    return run(trainer, tokenizer, out, manifest_of(examples, rows, dropped, settings, base))
+
+
+def manifest_of(
+    examples: Sequence[Example],
+    rows: Sequence[TokenRow],
+    dropped: dict[str, int],
+    settings: SFTSettings,
+    base: str | Path,
+    parent_sha256: str = "",
+) -> Manifest:
+    """What a training on examples starts its manifest with: ``rows`` are those it trains on, ``dropped`` counts by check.
+
+    ``parent_sha256`` is the hash of the adapter it goes on from, where it does not begin with a fresh one.
+    """
+    return Manifest(
         kind="sft",
         base=Path(base).name,
         base_sha256=base_hash(base),
+        parent_sha256=parent_sha256,
         data_sha256=sha256("".join(e.model_dump_json() + "\n" for e in examples)),
         settings=settings.model_dump(mode="json"),
         rows_in=len(examples),
@@ -54,7 +70,6 @@ def train_sft(
         rows_dropped=dropped,
         tokens_per_epoch=sum(len(r.input_ids) for r in rows),
     )
-    return run(trainer, tokenizer, out, manifest)
 
 
 def prepare(

@@ -79,7 +79,7 @@ FORBIDDEN = re.compile(
     "|".join([
         r"(?<![\w-])--(?:extra-)?index-" + r"url\b", r"--find-" + r"links\b", r"https?://\S+/simple" + r"\b", r"file:" + r"///",
         r"(?<![\w.~-])/(?:root|work|opt|Users)" + r"/\w", r"(?<![\w.~-])/home" + r"/[a-z_][\w.-]*/", r"[A-Z]:\\Users" + r"\\",
-        r"/tmp/ipykernel" + r"_\d",
+        r"/tmp/ipykernel" + r"_\d", r"(?<![\w.~-])/tmp" + r"/[\w.-]+/",
     ])
 )  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_no_index_addresses_or_machine_paths():
     "text",
     [
         "--index-" + "url x", "https://host" + "/simple/", "file:" + "///x", "see /root" + "/x", '"/home' + '/ann/x"',
-        "C:\\Users" + "\\ann", "/tmp/ipykernel" + "_12/3.py",
+        "C:\\Users" + "\\ann", "/tmp/ipykernel" + "_12/3.py", "in /tmp" + "/copy/data/x.jsonl",
     ],
 )  # fmt: skip
 def test_such_an_address_is_found(text):

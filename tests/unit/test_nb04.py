@@ -113,13 +113,6 @@ def test_solutions_pass_and_stubs_are_not_attempted(name, capsys):
     assert BOOK[name].check(stub).status == BOOK[name].check(____).status == "not attempted"
 
 
-def test_quiz_letters_are_spread_and_the_right_ones_pass():
-    assert sorted(question.correct for question in nb04.QUIZ) == ["a", "b", "c"]
-    for question in nb04.QUIZ:
-        passed = [letter for letter in "abc" if question.answer(letter).status == "passed"]
-        assert passed == [question.correct]
-
-
 # --- material and scores ----------------------------------------------------------------------------------------------
 
 

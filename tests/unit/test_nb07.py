@@ -7,7 +7,7 @@ import pytest
 from labkit import samples
 from labkit.files import read_strictly
 from labkit.lesson.exercises import exercises
-from labkit.lesson.nb07 import PRACTICE, QUIZ, biased_labeller, by_domain, cost, leanings
+from labkit.lesson.nb07 import PRACTICE, biased_labeller, by_domain, cost, leanings
 from labkit.preference.agreement import cohen_kappa, judgements, length_bias, position_bias
 from labkit.preference.events import GoldPair, effective
 from labkit.preference.quality import quality
@@ -113,14 +113,6 @@ def test_it_is_the_same_labeller_twice(shipped: tuple[list[Pair], list[Ranking]]
     pairs, events = shipped
     assert biased_labeller(events, pairs, left=0.3) == biased_labeller(events, pairs, left=0.3)
     assert biased_labeller(events, pairs, left=0.3) != biased_labeller(events, pairs, left=0.3, seed=8)
-
-
-def test_quiz_letters_are_spread_and_the_right_ones_pass() -> None:
-    assert len(QUIZ) == 3
-    assert len({question.correct for question in QUIZ}) == 3
-    for question in QUIZ:
-        found = {letter: question.answer(letter).status for letter in "abc"}
-        assert [letter for letter, status in found.items() if status == "passed"] == [question.correct]
 
 
 def test_the_plot_of_leanings_names_the_biased_one(shipped: tuple[list[Pair], list[Ranking]]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from labkit.lesson import nb08
 from labkit.lesson.course import Course
 from labkit.lesson.exercises import exercises
-from labkit.lesson.nb08 import QUIZ, RUNS, chosen_by_reward, closest, numbers, paired, practice_log, told
+from labkit.lesson.nb08 import RUNS, chosen_by_reward, closest, numbers, paired, practice_log, told
 from labkit.lesson.recorded import Recorded
 from labkit.preference.best_of import Drawn
 from labkit.preference.health import judge_run
@@ -89,14 +89,6 @@ def test_a_practice_log_is_a_dpo_log() -> None:
     assert log[0]["loss"] == pytest.approx(math.log(2), abs=1e-4)
     assert log[-1]["rewards/margins"] == pytest.approx(1.0)
     assert log[-1]["loss"] == pytest.approx(loss(2, -8), abs=1e-4)
-
-
-def test_quiz_letters_are_spread_and_the_right_ones_pass() -> None:
-    assert len(QUIZ) == 3
-    assert len({question.correct for question in QUIZ}) == 3
-    for question in QUIZ:
-        found = {letter: question.answer(letter).status for letter in "abc"}
-        assert [letter for letter, status in found.items() if status == "passed"] == [question.correct]
 
 
 def verdicts(model: str, **passed: bool) -> list[Verdict]:

@@ -1,6 +1,8 @@
-"""Of every exercise: a stub is not attempted, and the printed solution passes its own check."""
+"""Of every exercise: a stub is not attempted, and the printed solution passes its own check. Of every quiz: its key."""
 
 from __future__ import annotations
+
+import importlib
 
 import pytest
 
@@ -16,3 +18,11 @@ def test_stubs_are_not_attempted_and_solutions_pass(notebook, name, solved):
     assert exercise.check(____).status == "not attempted"
     assert exercise.check(lambda *_: ____).status in ("not attempted", "not yet")
     assert exercise.check(solved(notebook, name)).status == "passed"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_quiz_letters_are_spread_and_the_right_ones_pass(notebook):
+    quiz = importlib.import_module(f"labkit.lesson.nb{notebook}").QUIZ
+    assert sorted(question.correct for question in quiz) == ["a", "b", "c"]
+    for question in quiz:
+        assert [letter for letter in "abc" if question.answer(letter).status == "passed"] == [question.correct]
