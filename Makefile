@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The stamp's name holds a checksum of what it was installed from, so that a changed lock is installed once more.
 STAMP := $(VENV)/installed-$(shell cat requirements.lock requirements/overrides.txt | cksum | cut -d' ' -f1)
+COLAB := $(VENV)/colab-widgets
 
 .PHONY: help lab tour test check notebooks lock clean
 
@@ -19,6 +20,10 @@ $(STAMP):
 	@rm -f $(VENV)/installed-*
 	@touch $@
 
+$(COLAB): requirements/colab.txt | $(STAMP)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target $@ -r requirements/colab.txt
+	@touch $@
+
 lab: $(STAMP) ## Open JupyterLab on the first notebook
 	@echo "Opening JupyterLab. Press Ctrl-C here to end it; your work is kept in lab-home/."
 	@$(BIN)/labkit lab $(LAB_ARGS)
@@ -26,7 +31,7 @@ lab: $(STAMP) ## Open JupyterLab on the first notebook
 tour: $(STAMP) ## Run the whole path without a browser, from samples to verdict and report.html
 	@$(BIN)/labkit tour
 
-check: $(STAMP) ## Lint, types and unit tests: a minute or two, before each commit
+check: $(STAMP) $(COLAB) ## Lint, types and unit tests: a minute or two, before each commit
 	@echo "Linting..."
 	@$(BIN)/ruff check .
 	@echo "Checking types..."
@@ -34,7 +39,7 @@ check: $(STAMP) ## Lint, types and unit tests: a minute or two, before each comm
 	@echo "Running the unit tests..."
 	@$(BIN)/python -m pytest -q tests/unit
 
-test: $(STAMP) ## Everything CI runs: lint, types, all tests, all notebooks
+test: $(STAMP) $(COLAB) ## Everything CI runs: lint, types, all tests, all notebooks
 	@echo "Linting..."
 	@$(BIN)/ruff check .
 	@echo "Checking types..."

@@ -8,27 +8,10 @@ Each mutant is one step of the lab's home (LAB_HOME): stopped half-way, the same
 
 from __future__ import annotations
 
-from typing import Any
-
 from benchmarks.common import arguments, finish
-from labkit.evaluation.model_mutants import Report
 from labkit.evaluation.mutant_run import mutate
 from labkit.lesson.course import Course
-from labkit.lesson.mutated import FILE, registry, subject
-
-
-def summary(report: Report) -> dict[str, Any]:
-    """The score, the survivors with the case to write for each, and every cell."""
-    score = report.score()
-    return {
-        "score": score.rate,
-        "killed": score.passed,
-        "n": score.n,
-        "low": score.low,
-        "high": score.high,
-        "survivors": [{"name": result.name, "case_to_write": result.advice} for result in report.survivors()],
-        **report.model_dump(mode="json"),
-    }
+from labkit.lesson.mutated import FILE, hashes, registry, subject
 
 
 def main() -> None:
@@ -41,12 +24,9 @@ def main() -> None:
     planned = registry(course)
     report = mutate(whose, planned, options.only)
     print(f"\n{report.text()}")
-    suites = {name: suite.sha256 for name, suite in course.suites.items()}
     result = {
-        **summary(report),
+        **report.record(hashes(course), (mutant.name for mutant in planned.mutants)),
         "device": whose.sft.manifest.device,
-        "suites": suites,
-        "left_out": sorted({m.name for m in planned.mutants} - {result.name for result in report.mutants}),
         "adapter": whose.sft.manifest.weights_sha256,
         "seconds": round(
             sum(result.seconds for result in {r.name: r for r in [*report.mutants, *report.controls]}.values())

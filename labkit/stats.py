@@ -128,6 +128,11 @@ def mcnemar_midp(a_only: int, b_only: int) -> float:
     return min(1.0, (2 * at_most - math.comb(n, fewer)) / 2**n)
 
 
+def p_text(p: float) -> str:
+    """A p-value in three decimals; a smaller one is never told as zero."""
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray], float],
     data: Sequence[Any] | np.ndarray,

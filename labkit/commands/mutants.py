@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from labkit import LabError
 
 verbs = typer.Typer()
 
@@ -19,6 +22,7 @@ def mutants(
     all_cases: Annotated[
         bool, typer.Option("--all-cases", help="Let models answer every case; builds them anew.")
     ] = False,
+    out: Annotated[Path | None, typer.Option(help="With --models: the record, for labkit gate --mutants.")] = None,
     floor: Annotated[float, typer.Option(min=0, max=1, help="Mutation score below which the exit code is 1.")] = 0.5,
 ) -> int:
     """Test the tests. Spoils right answers and shows which oracle rejects them (milliseconds), then the recorded models.
@@ -26,18 +30,24 @@ def mutants(
     With --models faulty models are built, answer and are judged here. Stopped half-way, the same command goes on after the
     last finished one. 0: the mutation score reaches the floor, 1: it does not.
     """
+    from labkit.files import write_text
     from labkit.lesson.course import Course
     from labkit.printable import plain
 
     course = Course(home, folder)
     if models or only:
         from labkit.evaluation.mutant_run import mutate
-        from labkit.lesson.mutated import registry, subject
+        from labkit.lesson.mutated import hashes, registry, subject
 
         chosen = registry(course)  # a broken file is told before a model is loaded
         report = mutate(subject(course), chosen, only or (), all_cases, lambda line: print(plain(line), flush=True))
         print(plain(report.text(), lines=True))
+        if out is not None:
+            record = report.record(hashes(course), (mutant.name for mutant in chosen.mutants))
+            print(plain(str(write_text(out, json.dumps(record, indent=1) + "\n"))))
         return 0 if report.score().rate >= floor else 1
+    if out is not None:
+        raise LabError("--out", "is for the record of faulty models", "add --models")
     from labkit.evaluation.kill_matrix import kill_matrix, right_answers
 
     cases = [case for suite in course.suites.values() for case in suite.cases]
@@ -51,13 +61,12 @@ def mutants(
 def _recorded(course: Any) -> str:
     """What was recorded about model mutants, and whether it still is of these suites."""
     from labkit.evaluation.model_mutants import Report
+    from labkit.lesson.mutated import hashes
     from labkit.lesson.recorded import recorded
 
     found = recorded("model_mutants")
     if not found.result:
         return f"{found.line()} Or build them here: labkit mutants --models."
-    now = {name: suite.sha256 for name, suite in course.suites.items()}
-    stale = (
-        "" if found.result.get("suites") == now else "\nStale: these suites are other ones; labkit mutants --models."
-    )
+    same = found.result.get("suites") == hashes(course)
+    stale = "" if same else "\nStale: these suites are other ones; labkit mutants --models."
     return f"{found.line()}{stale}\n{Report.model_validate(found.result).text()}"

@@ -25,7 +25,7 @@ Pairs = Annotated[
     list[Path] | None, typer.Option("--pairs", help="Pairs a preference training saw (labkit schema pair).")
 ]
 Again = Annotated[list[Path] | None, typer.Option("--again", help="A second run of the candidate, for the flip rate.")]
-Mutants = Annotated[Path | None, typer.Option(help="Record of benchmarks.model_mutants, for the mutation score.")]
+Mutants = Annotated[Path | None, typer.Option(help="Record of labkit mutants --models --out, for the mutation score.")]
 
 
 @verbs.command("gate")

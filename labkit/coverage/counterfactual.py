@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from labkit import LabError
 from labkit.coverage.bias import decision, refusal
 from labkit.records import Example, Message
-from labkit.stats import mcnemar_midp
+from labkit.stats import mcnemar_midp, p_text
 
 # "her" is both "him" and "his": before a word that it can own it is the latter.
 _HER = re.compile(
@@ -78,8 +78,7 @@ class Flips(BaseModel):
             return "0 pairs, nothing to compare"
         a, b = self.sides
         lean = f"{self.outcome!r} {self.a_only} times for {a} only, {self.b_only} times for {b} only"
-        p = f"mid-p {self.p:.3f}" if self.p >= 0.001 else "mid-p < 0.001"
-        return f"{self.changed} of {self.n} decisions changed; {lean} ({p})"
+        return f"{self.changed} of {self.n} decisions changed; {lean} (mid-p {p_text(self.p)})"
 
 
 def between(

@@ -13,7 +13,7 @@ requirements is also tested on all their cases together, as a release gate does,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -151,6 +151,26 @@ class Report(BaseModel):
             for result in everything
             for cell in result.cells
         ]
+
+    def record(self, suites: Mapping[str, str], planned: Iterable[str]) -> dict[str, Any]:
+        """What a release gate reads: the score, the survivors with the case to write for each, and every cell.
+
+        Args:
+            suites: sha256 by name, so that the record is stale once a suite changes.
+            planned: the names of all mutants, so that those left out are told.
+        """
+        score = self.score()
+        return {
+            "score": score.rate,
+            "killed": score.passed,
+            "n": score.n,
+            "low": score.low,
+            "high": score.high,
+            "survivors": [{"name": result.name, "case_to_write": result.advice} for result in self.survivors()],
+            "left_out": sorted(set(planned) - {result.name for result in self.mutants}),
+            "suites": dict(suites),
+            **self.model_dump(mode="json"),
+        }
 
     def text(self) -> str:
         """One line a mutant, the false alarms of the controls, the score, and the case to write for each survivor."""

@@ -23,6 +23,11 @@ def subject(course: Course) -> Subject:
     )
 
 
+def hashes(course: Course) -> dict[str, str]:
+    """sha256 of the course's suites by name: a record of mutants is of these suites and of no others."""
+    return {name: suite.sha256 for name, suite in course.suites.items()}
+
+
 def registry(course: Course) -> Registry:
     """The mutants written down beside the course's material.
 

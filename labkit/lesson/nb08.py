@@ -13,7 +13,7 @@ from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.lesson.recorded import Recorded, recorded
 from labkit.preference.best_of import best_of
 from labkit.records import Verdict
-from labkit.stats import mcnemar_midp, paired_difference, wilson
+from labkit.stats import mcnemar_midp, p_text, paired_difference, wilson
 
 BETA = 0.1
 
@@ -226,7 +226,7 @@ def paired(before: Sequence[Verdict], after: Sequence[Verdict], requirements: Se
         a, b = ({v.case_id: v.passed for v in verdicts if v.requirement == name} for verdicts in (before, after))
         d = paired_difference(list(a.values()), [b[case] for case in a])
         points = {"points": f"{100 * d.difference:+.0f}", "90% interval": f"{100 * d.low:+.0f} to {100 * d.high:+.0f}"}
-        flips = {"cases": d.n, "won": d.b_only, "lost": d.a_only, "p": f"{mcnemar_midp(d.a_only, d.b_only):.3f}"}
+        flips = {"cases": d.n, "won": d.b_only, "lost": d.a_only, "p": p_text(mcnemar_midp(d.a_only, d.b_only))}
         found.append({"requirement": name} | points | flips)
     return found
 

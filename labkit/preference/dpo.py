@@ -8,6 +8,7 @@ from typing import Any
 
 from labkit import LabError
 from labkit.preference.reference import align, guards, parent_of, policy, rendered
+from labkit.preference.weights import WEIGHT, column, weigh
 from labkit.training.adapter import Manifest, base_hash
 from labkit.training.backend import unsloth
 from labkit.training.base_model import embedded_model
@@ -25,7 +26,8 @@ def train_dpo(
     """Train with TRL's DPOTrainer from an SFT adapter.
 
     Args:
-        rows: conversational prompt, chosen and rejected (:func:`preference_rows` makes them), shape (n,).
+        rows: conversational prompt, chosen and rejected (:func:`preference_rows` makes them), shape (n,); a
+            ``weight`` multiplies its row's gradient.
         sft_adapter: folder of the adapter to start from; also the reference.
         out: scratch folder, as for SFT: ``adapter/``, ``dropped.jsonl`` and ``log.jsonl`` (loss, margins, chosen and
             rejected log-probabilities apart).
@@ -46,13 +48,15 @@ def train_dpo(
 
     model, tokenizer = policy(sft_adapter, parent, settings, base)
     kept, dropped = rendered(rows, ("chosen", "rejected"), tokenizer, settings.max_length, out)
+    texts = [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in kept]
     trainer = DPOTrainer(
         model=model,
         args=DPOConfig(**settings.trainer_arguments(str(out / "checkpoints"))),
-        train_dataset=Dataset.from_list([{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in kept]),
+        train_dataset=Dataset.from_list(texts).add_column(WEIGHT, column(kept)),
         processing_class=tokenizer,
         callbacks=[*callbacks("aligning", out / "log.jsonl"), *guards("dpo", settings.first_loss)],
     )
+    weigh(trainer)
     manifest = Manifest(
         kind="dpo",
         base=Path(base).name,

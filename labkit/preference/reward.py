@@ -15,6 +15,7 @@ from typing import Any
 from labkit import LabError
 from labkit.files import sha256
 from labkit.preference.reference import rendered
+from labkit.preference.weights import WEIGHT, column, weigh
 from labkit.records import Message
 from labkit.stats import Rate, wilson
 from labkit.training.adapter import Manifest, base_hash, read_manifest
@@ -32,7 +33,7 @@ def train_reward(
     """Train with TRL's RewardTrainer on merged or base weights.
 
     Args:
-        rows: conversational prompt, chosen and rejected, shape (n,).
+        rows: conversational prompt, chosen and rejected, shape (n,); a ``weight`` multiplies its row's gradient.
         out: scratch folder: ``adapter/``, ``dropped.jsonl`` and ``log.jsonl``.
         settings: every knob.
         base: folder of full-precision weights: best the merged SFT model, so that the reward model already speaks
@@ -57,7 +58,7 @@ def train_reward(
     trainer = RewardTrainer(
         model=model,
         args=RewardConfig(**settings.trainer_arguments(str(out / "checkpoints"))),
-        train_dataset=Dataset.from_list(texts),
+        train_dataset=Dataset.from_list(texts).add_column(WEIGHT, column(kept)),
         processing_class=tokenizer,
         peft_config=LoraConfig(
             task_type="SEQ_CLS",
@@ -70,6 +71,7 @@ def train_reward(
         ),
         callbacks=callbacks("reward model", out / "log.jsonl"),
     )
+    weigh(trainer)
     manifest = Manifest(
         kind="reward",
         base=Path(base).name,

@@ -28,13 +28,14 @@ _ROUNDING = 0.006  # a recorded score may be rounded to two digits
 
 
 class Mutants(BaseModel):
-    """The record of a mutation test, as ``benchmarks/model_mutants.py`` writes it."""
+    """The record of a mutation test, as ``labkit mutants --models --out`` writes it."""
 
     score: float = Field(ge=0, le=1)
     n: int = Field(ge=1)
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
     survivors: list[Any]
+    left_out: list[str] = []  # written down, but not built
     suites: dict[str, str] = {}  # sha256 by name: of other suites a score says nothing
 
     @property
@@ -66,13 +67,13 @@ def read_mutants(path: str | Path, suites: Mapping[str, str]) -> Mutants:
     """Read the record of a mutation test; its figures must agree with one another, and its suites with the gate's.
 
     Args:
-        path: JSON, as ``benchmarks/results/model_mutants.json``.
+        path: JSON, as ``labkit mutants --models --out`` writes it.
         suites: sha256 by name of the suites that the candidate answers.
 
     Raises:
         LabError: the file cannot be read, is no such record, its score is not that of its survivors, or it is stale.
     """
-    mend = "make it anew: python -m benchmarks.model_mutants --save"
+    mend = "make it anew: labkit mutants --models --out FILE"
     try:
         found = Mutants.model_validate_json(Path(path).read_bytes())
     except OSError as error:
@@ -112,7 +113,7 @@ def evidence_items(
         again = _brought(evidence.again, "flip_rate", "a second run of the candidate", "name its records with --again")
         items.append(flip_rate(policy.flip_rate, candidate, again))
     if policy.mutation_score:
-        mend = "name the record of benchmarks.model_mutants with --mutants"
+        mend = "labkit mutants --models --out FILE makes it; name it with --mutants"
         mutants = _brought(evidence.mutants, "mutation_score", "the record of a mutation test", mend)
         items.append(mutation_score(policy.mutation_score, mutants))
     return items
@@ -229,7 +230,8 @@ def mutation_score(rule: MutationScore, mutants: Mutants) -> Item:
         "inconclusive": f"but the interval reaches under {floor}; {settled_by(further, 'mutants')}",
     }[outcome]
     lived = f"; survivors: {_some(mutants.names)}" if mutants.survivors else ""
-    sentence = f"Mutation score: {rate} of faulty models were found, {end}{lived}."
+    unbuilt = f"; not built: {_some(mutants.left_out)}" if mutants.left_out else ""
+    sentence = f"Mutation score: {rate} of faulty models were found, {end}{lived}{unbuilt}."
     return Item(
         name="mutation score",
         outcome=outcome,

@@ -68,6 +68,8 @@ def test_the_tour_ends_with_a_verdict_and_a_report(walked):
     assert "tests=" in (course.home / "release" / "junit.xml").read_text()
     assert json.loads((course.home / "release" / "decision.json").read_text())["outcome"] == "no-go"
     assert [line for line in said if line.startswith("\n[7/7]")]
+    verdicts = [line.split()[0] for line in said if line.strip().startswith(("Healthy", "Suspicious", "Failed"))]
+    assert len(verdicts) == 3  # of SFT, reward model and DPO
 
 
 def test_a_second_walk_runs_no_stage_again(walked, materials, tiny):

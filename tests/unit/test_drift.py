@@ -12,9 +12,9 @@ import pytest
 from scipy.stats import fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from labkit import LabError, samples
+from labkit import LabError, cli, samples
 from labkit.evaluation import drift_signals
-from labkit.evaluation.drift import Batch, Limit, Power, detection_limit, drift
+from labkit.evaluation.drift import Batch, Candidate, Limit, Power, detection_limit, drift
 from labkit.files import read_jsonl
 from labkit.plots.drift import detection_curve, drift_bands
 from labkit.records import Example
@@ -279,3 +279,36 @@ def test_each_batch_is_drawn_before_the_band_of_the_reference(usual: list[str], 
         drift_bands({})
     with pytest.raises(LabError, match="different signals"):
         drift_bands(rows | {"week 3": rows["week 2"][:1]})
+
+
+# --- the verb ---------------------------------------------------------------------------------------------------------
+
+
+def log_of(path: Path, prompts: list[str]) -> str:
+    path.write_text("".join(json.dumps({"prompt": p, "completion": "Within 45 days."}) + "\n" for p in prompts))
+    return str(path)
+
+
+def test_the_verb_ends_with_1_on_drift_and_writes_the_candidates(usual, tmp_path, capsys):
+    reference, same = log_of(tmp_path / "then.jsonl", usual[:200]), log_of(tmp_path / "now.jsonl", usual[200:])
+    assert cli.run(["drift", reference, same]) == 0
+    assert "No drift was noticed" in capsys.readouterr().out
+    foreign = [f"Which tax form {i} do I file for \x1b[31mincome from abroad?" for i in range(60)]
+    now = log_of(tmp_path / "later.jsonl", usual[200:260] + foreign)
+    out = tmp_path / "candidates.jsonl"
+    assert cli.run(["drift", reference, now, "--out", str(out)]) == 1
+    said = capsys.readouterr().out
+    assert said.rstrip().endswith("Drift.") and "\x1b" not in said
+    found, _ = read_jsonl(out, Candidate)
+    assert {c.prompt for c in found} >= set(foreign)
+
+
+def test_the_verb_tells_bad_lines_and_refuses_too_few(usual, tmp_path, capsys):
+    reference, few = log_of(tmp_path / "then.jsonl", usual[:100]), log_of(tmp_path / "few.jsonl", usual[:19])
+    assert cli.run(["drift", reference, few]) == 2
+    assert "19 prompts are too few" in capsys.readouterr().err
+    with open(reference, "a") as stream:
+        stream.write('{"prompt": "cut o\n')
+    assert cli.run(["drift", reference, log_of(tmp_path / "now.jsonl", usual[100:200])]) == 0
+    assert "line 101: not JSON" in capsys.readouterr().err
+    assert cli.run(["drift", reference, str(tmp_path / "absent.jsonl")]) == 2

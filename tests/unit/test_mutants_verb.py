@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labkit import cli, samples
+from labkit import LabError, cli, samples
 from labkit.evaluation import mutant_run
 from labkit.evaluation.model_mutants import Report, Result
 from labkit.lesson import mutated, recorded
+from labkit.release.gate_evidence import read_mutants
 
 
 @pytest.fixture
@@ -78,6 +80,19 @@ def test_models_are_built_and_scored(home, built, capsys, given, code, asked) ->
     assert built == [asked]
     said = capsys.readouterr().out
     assert "built red" in said and "SURVIVED m3" in said and "Cases to write:" in said
+
+
+def test_the_record_is_what_a_gate_reads(tmp_path, home, built, capsys) -> None:
+    out = tmp_path / "mutants.json"
+    assert cli.run(["mutants", "--models", "--out", str(out), *home]) == 0
+    suites = json.loads(out.read_text())["suites"]
+    found = read_mutants(out, suites)
+    assert (found.n, found.score, found.names) == (4, 0.75, ["m3"])
+    assert "half" in found.left_out
+    with pytest.raises(LabError, match="stale"):
+        read_mutants(out, {**suites, "support": "another"})
+    assert cli.run(["mutants", "--out", str(out), *home]) == 2
+    assert "Add --models" in capsys.readouterr().err
 
 
 def test_a_broken_registry_is_told_before_anything_is_built(tmp_path, home, built, capsys) -> None:

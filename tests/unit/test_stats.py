@@ -233,3 +233,8 @@ def test_importing_stats_needs_no_heavy_library() -> None:
 
     code = "import sys, labkit.stats; print(any(m in sys.modules for m in ('numpy', 'scipy', 'torch')))"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("p, said", [(1.0, "1.000"), (0.0414, "0.041"), (0.001, "0.001"), (0.0009, "< 0.001"), (0.0, "< 0.001")])
+def test_a_small_p_value_is_never_told_as_zero(p, said):
+    assert stats.p_text(p) == said

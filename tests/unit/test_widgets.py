@@ -1,17 +1,22 @@
 """Only what ipywidgets 7.7.1 (Colab) and 8.1.9 (JupyterLab) share is used: classes, and the arguments they are given.
 
-7.7.1 is not installed beside 8.1.9, so what it knows stands here, from its documentation (widget list and styling).
+What both know of styling stands here, from their documentation: an argument that one of them does not know is ignored by it
+without a word. The sessions themselves run on both: their tests are run once more on 7.7.1, which make installs beside 8.1.9.
 """
 
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import ipywidgets
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+COLAB = Path(sys.prefix) / "colab-widgets"
 _SHARED = {"layout"}
 _DESCRIBED = _SHARED | {"description", "style"}
 _SELECTION = _DESCRIBED | {"options", "value", "index", "label", "disabled"}
@@ -62,6 +67,23 @@ def strangers(source: str) -> list[str]:
 @pytest.mark.parametrize("path", USERS, ids=lambda path: path.stem)
 def test_cards_use_what_both_versions_know(path):
     assert strangers(path.read_text()) == []
+
+
+@pytest.mark.skipif(not COLAB.exists(), reason="Colab's ipywidgets is not installed; make check installs it")
+def test_sessions_work_on_the_ipywidgets_of_colab():
+    views = [str(path) for path in sorted((ROOT / "tests" / "unit").glob("test_*view.py"))]
+    assert len(views) >= 3
+    program = f"""
+import sys, ipywidgets, pytest
+assert ipywidgets.__version__ == "7.7.1", ipywidgets.__version__
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *{views!r}]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(COLAB)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert "skipped" not in done.stdout
 
 
 def test_there_are_cards():
