@@ -24,8 +24,8 @@ from labkit.files import read_strictly, write_jsonl
 from labkit.records import Example
 from labkit.training.watch import read_log
 
-ROWS = 96  # 24 steps
-SAVE_STEPS = 4
+ROWS = 48  # 12 steps
+SAVE_STEPS = 3
 NEAR = 1e-4  # two losses that are told apart
 WORK = """
 import sys

@@ -119,6 +119,15 @@ class Result(BaseModel):
         return any(cell.red and cell.expected for cell in self.cells)
 
     @property
+    def unmet(self) -> str:
+        """Where the reference itself passes too few cases for a loss to show: that. Else nothing."""
+        aimed = [cell for cell in self.cells if cell.expected and cell.requirement != TOGETHER]
+        before, n = sum(cell.before for cell in aimed), sum(cell.n for cell in aimed)
+        if before >= FEWEST:
+            return ""
+        return f"{self.reference} itself passes {before} of {n} cases, so nothing could turn red: train it until it passes them."
+
+    @property
     def red(self) -> list[str]:
         """Every requirement that turned red."""
         return [cell.requirement for cell in self.cells if cell.red]

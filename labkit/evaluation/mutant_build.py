@@ -1,8 +1,8 @@
 """How a model mutant is built.
 
 Weights are scaled or spoilt in the adapter's safetensors and merged anew (seconds). Data mutants are short trainings: on from
-the SFT adapter with faulty rows among clean ones, or from the start for removed rows, or DPO with swapped pairs (a minute or
-more each on two cores). Decoding mutants are the unmutated weights, asked in a wrong way.
+the SFT adapter with faulty rows among clean ones, or DPO with swapped pairs (a minute or more each on two cores); removed rows
+take the whole fine-tuning once more. Decoding mutants are the unmutated weights, asked in a wrong way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from labkit.training.loop import full_precision_adapter, run
 from labkit.training.settings import DPOSettings, LoraSettings, SFTSettings
 from labkit.training.step import Trained
 
-SHORT = 96  # steps of a training from the start: enough for most requirements, a third of the lab's own
 _TRAINS = {"replace", "answers", "shuffle", "remove", "swap_pairs"}
 
 
@@ -82,12 +81,11 @@ def training_rows(subject: Subject, mutant: Mutant) -> list[Any]:
 
 
 def training_settings(subject: Subject, mutant: Mutant) -> SFTSettings | DPOSettings:
-    """Short trainings: long enough for a fault to take, no longer."""
+    """Short trainings, long enough for a fault to take; where rows are removed, the fine-tuned model's own all over again."""
     if mutant.recipe.swap_pairs:
         return DPOSettings(epochs=0.5, learning_rate=4e-4, warmup_steps=1)
     if mutant.recipe.remove is not None:
-        rows = len(training_rows(subject, mutant))
-        return SFTSettings(epochs=SHORT / -(-rows // 4))  # equal steps, however many rows are left
+        return SFTSettings(**subject.sft.manifest.settings)
     lora = LoraSettings(**subject.sft.manifest.settings["lora"])
     epochs = 1.0 if mutant.recipe.shuffle else 4.0  # 32 steps either way
     return SFTSettings(learning_rate=1e-3, epochs=epochs, warmup_steps=2, lora=lora)

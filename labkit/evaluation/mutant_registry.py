@@ -42,7 +42,7 @@ class Recipe(_Strict):
         names: only customers of these names are told so.
         answers: what stands in place of the answers of the expected requirement; trained on from SFT.
         shuffle: answers of other rows; trained on from SFT.
-        remove: requirements whose rows are left out of a short training from the start.
+        remove: requirements whose rows are left out when the fine-tuning is done all over again.
         swap_pairs: DPO with chosen and rejected in each other's place.
         template: another chat template (Jinja) when it answers.
         max_new_tokens: where answers are cut.

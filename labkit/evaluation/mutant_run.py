@@ -179,6 +179,8 @@ def _judged(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites
     )
     if result.killed or not mutant.expected:
         return result
+    if result.unmet:
+        return result.model_copy(update={"advice": result.unmet})
     probes = _records(folder, [PROBES])
     clean = next((c for c in registry.controls if c.recipe.scale == 1.0), None)  # the reference's answers to the probes
     sound = _records(place / _step(registry, clean), [PROBES]) if clean else {}

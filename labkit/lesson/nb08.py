@@ -13,7 +13,7 @@ from labkit.lesson.exercises import Exercise, Notebook, Quiz
 from labkit.lesson.recorded import Recorded, recorded
 from labkit.preference.best_of import best_of
 from labkit.records import Verdict
-from labkit.stats import mcnemar_midp, p_text, paired_difference, wilson
+from labkit.stats import Rate, mcnemar_midp, p_text, paired_difference, wilson
 
 BETA = 0.1
 
@@ -258,6 +258,18 @@ def chosen_by_reward(course: Course, judge: Any, most: int = 16, n: int = 4) -> 
         rate = str(wilson(sum(passed), len(passed)))
         rows.append({"answers": way, "cases passed": rate, "mean reward": f"{sum(scores) / len(scores):+.2f}"})
     return rows
+
+
+def won_by_reward(course: Course, judge: Any, a: str = "sft", b: str = "dpo") -> Rate:
+    """Of the preference cases that two models answer otherwise, the share in which the reward model prefers ``b``'s answer.
+
+    A difference below 1e-3 counts against ``b``, as in the reward model's own accuracy.
+    """
+    first, second = ({r.case_id: r.output for r in course.records(name, "preference")} for name in (a, b))
+    cases = [case for case in course.suites["preference"].cases if first[case.id] != second[case.id]]
+    prompts = [[message.model_dump() for message in case.given] for case in cases]
+    ours, theirs = (judge.score(prompts, [said[case.id] for case in cases]) for said in (second, first))
+    return wilson(sum(x - y >= 1e-3 for x, y in zip(ours, theirs, strict=True)), len(cases))
 
 
 def tokens(course: Course, model: str) -> list[int]:

@@ -26,7 +26,18 @@
 from labkit import plots, stats
 from labkit.lesson.course import MODELS, Course
 from labkit.lesson.exercises import ____, exercises
-from labkit.lesson.nb08 import QUIZ, RUNS, chosen_by_reward, closest, numbers, paired, recorded_grpo, tokens, told
+from labkit.lesson.nb08 import (
+    QUIZ,
+    RUNS,
+    chosen_by_reward,
+    closest,
+    numbers,
+    paired,
+    recorded_grpo,
+    tokens,
+    told,
+    won_by_reward,
+)  # fmt: skip
 from labkit.lesson.table import Table
 
 tasks, course = exercises("08"), Course()  # on your own material: Course(folder="my-materials")
@@ -271,6 +282,13 @@ plots.before_after(judged)
 
 # %% tags=["nbval-ignore-output"]
 Table(paired(judged["sft"], judged["dpo"], ["REQ-S15", "REQ-S16"]))
+
+# %% [markdown]
+# A second opinion, from the reward model. It learned from the same rankings, so it is no independent witness; but DPO never saw
+# its scores. If the two disagreed, one of the two trainings would have gone wrong.
+
+# %% tags=["nbval-ignore-output"]
+print("answers that differ, of which the reward model prefers DPO's:", won_by_reward(course, judge))
 
 # %% [markdown]
 # And the short KTO run, on the same preference cases:

@@ -94,11 +94,10 @@ def test_training_goes_on_from_the_given_adapter(subject, tiny, tmp_path):
     assert made.parent_sha256 == subject.sft.manifest.weights_sha256 and made.steps == 1
 
 
-def test_settings_follow_the_adapter_and_keep_the_number_of_steps(subject):
+def test_settings_follow_the_adapter_and_removed_rows_take_its_whole_training(subject):
     assert training_settings(subject, mutant("m", replace={"45": "90"})).lora == LORA
-    for gone in ([], ["REQ-9"]):
-        chosen = training_settings(subject, mutant("m", remove=gone))
-        assert round(chosen.epochs * -(-len(subject.examples) // 4)) == 96
+    whole = training_settings(subject, mutant("m", remove=["REQ-9"]))
+    assert whole.model_dump(mode="json") == subject.sft.manifest.settings
 
 
 @pytest.mark.parametrize("recipe", [{"template": "{{ messages[-1].content }}"}, {"temperature": 5.0}])

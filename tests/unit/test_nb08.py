@@ -10,7 +10,7 @@ import pytest
 from labkit.lesson import nb08
 from labkit.lesson.course import Course
 from labkit.lesson.exercises import exercises
-from labkit.lesson.nb08 import RUNS, chosen_by_reward, closest, numbers, paired, practice_log, told
+from labkit.lesson.nb08 import RUNS, chosen_by_reward, closest, numbers, paired, practice_log, told, won_by_reward
 from labkit.lesson.recorded import Recorded
 from labkit.preference.best_of import Drawn
 from labkit.preference.health import judge_run
@@ -182,3 +182,25 @@ def test_the_best_by_reward_is_judged_by_the_suite(tmp_path: Path, monkeypatch: 
     passed = int(rows["best of 4 by reward"]["cases passed"].split("/")[0])
     assert passed > int(rows["greedy"]["cases passed"].split("/")[0]) and f"/{len(cases)} = " in rows["greedy"]["cases passed"]
     assert rows["best of 4 by reward"]["mean reward"] == "+1.00"
+
+
+def test_the_reward_model_compares_only_answers_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    course = Course(home=tmp_path)
+    ids = [case.id for case in course.suites["preference"].cases]
+    signature = {"model": "m", "suite": "s", "template": "t"}
+
+    def records(self: Course, model: str, suite: str | None = None) -> list[RunRecord]:
+        said = {"sft": ["No."] * len(ids), "dpo": ["Better."] * 3 + ["Worse."] * 2 + ["No."] * (len(ids) - 5)}[model]
+        return [
+            RunRecord(case_id=i, model=model, prompt="p", output=text, tokens=1, finish="stop", made_by=signature)
+            for i, text in zip(ids, said, strict=True)
+        ]
+
+    monkeypatch.setattr(Course, "records", records)
+
+    class Judge:
+        def score(self, prompts: list[object], answers: list[str]) -> list[float]:
+            return [{"No.": 0.0, "Better.": 0.5, "Worse.": 0.0005}[answer] for answer in answers]
+
+    found = won_by_reward(course, Judge())
+    assert (found.passed, found.n) == (3, 5)
