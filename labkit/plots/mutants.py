@@ -28,15 +28,13 @@ def model_kill_matrix(rows: Sequence[Mapping[str, Any]]) -> Plot:
     columns = sorted({row["requirement"] for row in rows}, key=lambda name: (name == "together", name))
     at = {(row["mutant"], row["requirement"]): row for row in rows}
     grid = [[_lost(at.get((name, column))) for column in columns] for name in names]
+    texts = [[_said(at.get((name, column))) for column in columns] for name in names]
     shades = [[0, "#f4f7fa"], [1, BAD]]
     figure = go.Figure(go.Heatmap(z=grid, zmin=0, zmax=1, colorscale=shades, showscale=False, xgap=3, ygap=3))
-    figure.update_traces(hoverinfo="skip", hoverongaps=False)
+    figure.update_traces(hoverinfo="skip", hoverongaps=False, text=texts, texttemplate="%{text}", textfont={"size": 11})
     for row in rows:
-        x, y = columns.index(row["requirement"]), names.index(row["mutant"])
-        text = f"{'<b>✕</b> ' if row['red'] else ''}{row['after']}/{row['before']}"
-        ink = {"color": "white" if (_lost(row) or 0) > 0.6 else INK, "size": 11}
-        figure.add_annotation({"x": x, "y": y, "text": text, "showarrow": False, "font": ink})
         if row["expected"]:
+            x, y = columns.index(row["requirement"]), names.index(row["mutant"])
             corners = {"x0": x - 0.47, "x1": x + 0.47, "y0": y - 0.45, "y1": y + 0.45}
             figure.add_shape(type="rect", **corners, line={"color": INK, "width": 2})
     title = "Cases passed after / before each fault"
@@ -57,6 +55,10 @@ def model_kill_matrix(rows: Sequence[Mapping[str, Any]]) -> Plot:
 def _lost(row: Mapping[str, Any] | None) -> float | None:
     """The share of the passed cases that is gone; None for a cell that was not asked."""
     return None if row is None else max(0.0, 1 - row["after"] / row["before"]) if row["before"] else 0.0
+
+
+def _said(row: Mapping[str, Any] | None) -> str:
+    return f"{'<b>✕</b> ' if row['red'] else ''}{row['after']}/{row['before']}" if row else ""
 
 
 def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:

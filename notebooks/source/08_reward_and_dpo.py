@@ -26,18 +26,7 @@
 from labkit import plots, stats
 from labkit.lesson.course import MODELS, Course
 from labkit.lesson.exercises import ____, exercises
-from labkit.lesson.nb08 import (
-    QUIZ,
-    RUNS,
-    chosen_by_reward,
-    closest,
-    numbers,
-    paired,
-    recorded_grpo,
-    tokens,
-    told,
-    won_by_reward,
-)  # fmt: skip
+from labkit.lesson.nb08 import QUIZ, RUNS, chosen_by_reward, closest, numbers, paired, recorded_grpo, tokens, told
 from labkit.lesson.table import Table
 
 tasks, course = exercises("08"), Course()  # on your own material: Course(folder="my-materials")
@@ -288,6 +277,8 @@ Table(paired(judged["sft"], judged["dpo"], ["REQ-S15", "REQ-S16"]))
 # its scores. If the two disagreed, one of the two trainings would have gone wrong.
 
 # %% tags=["nbval-ignore-output"]
+from labkit.lesson.nb08 import won_by_reward
+
 print("answers that differ, of which the reward model prefers DPO's:", won_by_reward(course, judge))
 
 # %% [markdown]
