@@ -198,9 +198,6 @@ def decision(expected: Any, answer: str, prompt_text: str) -> Outcome:
     return judged(False, f"the decision to {name}", quote(answer) + shown)
 
 
-# A capital inside a sentence makes a name; these are capitals of grammar, not claims.
-
-
 @oracle("grounded")
 def grounded(expected: Any, answer: str, prompt_text: str) -> Outcome:
     """Every slot and every name of the answer stands in the prompt or in the list of what else is allowed.
