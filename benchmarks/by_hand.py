@@ -26,7 +26,7 @@ class Clock(Protocol):
         """A step is over."""
 
 
-def by_hand(stage: str, train: Sequence[Any], turns: Clock, device: str) -> tuple[Any, Any]:
+def by_hand(stage: str, train: Sequence[Any], turns: Clock, device: str, seed: int) -> tuple[Any, Any]:
     """The same training as a person writes it who has read the libraries' examples."""
     import torch
     from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
@@ -42,7 +42,7 @@ def by_hand(stage: str, train: Sequence[Any], turns: Clock, device: str) -> tupl
         str(embedded_model()), dtype=dtype, quantization_config=four_bit, device_map={"": device}
     )
     model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    torch.manual_seed(42)
+    torch.manual_seed(seed)
     if stage == "dpo":
         adapter = str(Home() / "training" / "sft" / "adapter")
         model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
@@ -55,7 +55,7 @@ def by_hand(stage: str, train: Sequence[Any], turns: Clock, device: str) -> tupl
     weights = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
     size = settings.batch_size
-    batches = list(shuffled(train, size))
+    batches = list(shuffled(train, size, seed))
     steps = math.ceil(len(batches) / settings.accumulation)
     schedule = get_cosine_schedule_with_warmup(optimiser, settings.warmup_steps, steps)
     for step in range(steps):
@@ -75,10 +75,10 @@ def by_hand(stage: str, train: Sequence[Any], turns: Clock, device: str) -> tupl
     return model, tokenizer
 
 
-def shuffled(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
+def shuffled(rows: Sequence[Any], size: int, seed: int) -> Iterator[list[Any]]:
     """Batches in random order, whatever the rows' length."""
     order = list(rows)
-    random.Random(42).shuffle(order)
+    random.Random(seed).shuffle(order)
     return (order[i : i + size] for i in range(0, len(order), size))
 
 

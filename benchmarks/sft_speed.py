@@ -2,6 +2,7 @@
 
 ``python -m benchmarks.sft_speed``                 SFT on the support samples
 ``python -m benchmarks.sft_speed --stage dpo``     DPO from a finished SFT adapter in the lab's home
+``python -m benchmarks.sft_speed --seeds 3``       three such races, each with its own order of rows and first adapter
 ``python -m benchmarks.sft_speed --profile``       and where the time of a step goes on either side (torch.profiler)
 
 The hand-written side (:mod:`benchmarks.by_hand`) is what the libraries' own examples show: a 4-bit base, LoRA of rank 16 on
@@ -23,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.by_hand import by_hand, held_out_losses
 from benchmarks.common import arguments, finish
@@ -88,7 +89,7 @@ def say(message: dict[str, Any]) -> None:
 _OUT = sys.stdout
 
 
-def ours(stage: str, train: list[Any], out: Path, turns: Turns, frozen: float) -> tuple[Any, Any]:
+def ours(stage: str, train: list[Any], out: Path, turns: Turns, frozen: float, seed: int) -> tuple[Any, Any]:
     """labkit's own training with its own settings, one pass over the rows; only a callback more, which takes turns."""
     from labkit.preference import dpo
     from labkit.training import sft
@@ -113,13 +114,13 @@ def ours(stage: str, train: list[Any], out: Path, turns: Turns, frozen: float) -
     usual = stage_module.callbacks
     stage_module.callbacks = lambda title, log: [*usual(title, log), InTurn()]
     if stage == "dpo":
-        dpo.train_dpo(train, Home() / "training" / "sft" / "adapter", out, DPOSettings(epochs=1))
+        dpo.train_dpo(train, Home() / "training" / "sft" / "adapter", out, DPOSettings(epochs=1, seed=seed))
     else:
-        sft.train_sft(train, out, SFTSettings(epochs=1, lora=LoraSettings(frozen_share=frozen)))
+        sft.train_sft(train, out, SFTSettings(epochs=1, seed=seed, lora=LoraSettings(frozen_share=frozen)))
     return trained[0]
 
 
-def work(side: str, stage: str, steps: int, device: str, profile: bool, frozen: float) -> None:
+def work(side: str, stage: str, steps: int, device: str, profile: bool, frozen: float, seed: int) -> None:
     """What a side's process does: train in turns, then judge."""
     sys.stdout = sys.stderr
     train, held = rows_of(stage, steps)
@@ -128,8 +129,8 @@ def work(side: str, stage: str, steps: int, device: str, profile: bool, frozen: 
     def run() -> tuple[Any, Any]:
         with tempfile.TemporaryDirectory() as out:
             if side == "ours":
-                return ours(stage, train, Path(out), turns, frozen)
-            return by_hand(stage, train, turns, device)
+                return ours(stage, train, Path(out), turns, frozen, seed)
+            return by_hand(stage, train, turns, device, seed)
 
     (model, tokenizer), table = profiled(run) if profile else (run(), "")
     sys.stdin.readline()
@@ -158,30 +159,47 @@ def main() -> None:
     parser.add_argument("--stage", choices=["sft", "dpo"], default="sft")
     parser.add_argument("--steps", type=int, default=40, help="training steps a side (DPO: at most 19)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--seeds", type=int, default=1, help="how many races, each with another seed")
+    parser.add_argument("--seed", type=int, default=42, help="the first of them")
     parser.add_argument("--frozen", type=float, default=0.0, help="share of layers without an adapter on labkit's side")
     parser.add_argument("--profile", action="store_true", help="also print where the time goes (slows both sides)")
     parser.add_argument("--side", choices=SIDES, help="what a side's own process is started with")
     options = parser.parse_args()
     if options.side:
-        work(options.side, options.stage, options.steps, options.device, options.profile, options.frozen)
+        work(
+            options.side,
+            options.stage,
+            options.steps,
+            options.device,
+            options.profile,
+            options.frozen,
+            options.seed,
+        )
         return
     steps = min(options.steps, 19) if options.stage == "dpo" else options.steps
+    seeds = range(options.seed, options.seed + options.seeds)
+    report(options, steps, [race(options, steps, seed) for seed in seeds])
+
+
+class Race(NamedTuple):
+    """What one seed gave: of each side, (steps done, seconds) by block, and what it said at its end."""
+
+    clocks: dict[str, list[tuple[int, float]]]
+    ends: dict[str, dict[str, Any]]
+
+
+def race(options: Any, steps: int, seed: int) -> Race:
+    """Both sides from the start, taking turns."""
     command = [sys.executable, "-m", "benchmarks.sft_speed", "--stage", options.stage, "--steps", str(steps)]
-    command += [
-        "--device",
-        options.device,
-        "--frozen",
-        str(options.frozen),
-        *(["--profile"] if options.profile else []),
-    ]
+    command += ["--device", options.device, "--frozen", str(options.frozen), "--seed", str(seed)]
+    command += ["--profile"] if options.profile else []
     sides = {side: start([*command, "--side", side]) for side in SIDES}
     clocks: dict[str, list[tuple[int, float]]] = {side: [] for side in SIDES}
     for turn in range(-(-steps // BLOCK)):
         for side in SIDES if turn % 2 == 0 else reversed(SIDES):
             answer = ask(sides[side])
             clocks[side].append((answer["steps"], answer["seconds"]))
-    ends = {side: ask(process) for side, process in sides.items()}
-    report(options, steps, clocks, ends)
+    return Race(clocks, {side: ask(process) for side, process in sides.items()})
 
 
 def start(command: list[str]) -> subprocess.Popen[str]:
@@ -200,43 +218,55 @@ def ask(process: subprocess.Popen[str]) -> dict[str, Any]:
     return dict(json.loads(line))
 
 
-def report(
-    options: Any, steps: int, clocks: dict[str, list[tuple[int, float]]], ends: dict[str, dict[str, Any]]
-) -> None:
+def report(options: Any, steps: int, races: list[Race]) -> None:
     """Print the table and the JSON line."""
     from tokenizers import Tokenizer
 
     train, held = rows_of(options.stage, steps)
     count = Tokenizer.from_file(str(embedded_model() / "tokenizer.json"))
     per_step = sum(len(count.encode(text).ids) for row in train for text in texts(row)) / steps
-    speed = {side: tokens_a_second(blocks, per_step) for side, blocks in clocks.items()}
-    ratios = [b / o for (_, o), (_, b) in zip(clocks["ours"], clocks["baseline"], strict=True)][WARM // BLOCK :]
-    losses = {side: end["losses"] for side, end in ends.items()}
-    gaps = [o - b for o, b in zip(losses["ours"], losses["baseline"], strict=True)]
-    gap = bootstrap(lambda values: float(values.mean()), gaps)
+    speed = {side: tokens_a_second([race.clocks[side] for race in races], per_step) for side in SIDES}
+    ratios = [
+        theirs / ours
+        for clocks, _ in races
+        for (_, ours), (_, theirs) in zip(clocks["ours"][WARM // BLOCK :], clocks["baseline"][WARM // BLOCK :], strict=True)
+    ]
+    losses = {side: [ends[side]["losses"] for _, ends in races] for side in SIDES}
+    gaps = [
+        [o - b for o, b in zip(ours, theirs, strict=True)]
+        for ours, theirs in zip(losses["ours"], losses["baseline"], strict=True)
+    ]
+    by_seed = [sum(each) / len(each) for each in gaps]
+    gap = bootstrap(lambda values: float(values.mean()), [sum(row) / len(row) for row in zip(*gaps, strict=True)])
+    peak = {side: max(race.ends[side]["peak_gb"] for race in races) for side in SIDES}
     print(
-        f"{options.stage}: {steps} steps of {len(train) / steps:.1f} rows, {per_step:.0f} tokens a step, {options.device}"
+        f"{options.stage}: {len(races)} x {steps} steps of {len(train) / steps:.1f} rows, {per_step:.0f} tokens a step, "
+        f"{options.device}"
     )
     print(f"{'side':10}{'tokens/s':>10}{'s a step':>10}{'held-out loss':>15}{'peak GB':>9}")
     for side in SIDES:
-        mean = sum(losses[side]) / len(held)
-        print(f"{side:10}{speed[side]:10.1f}{per_step / speed[side]:10.2f}{mean:15.4f}{ends[side]['peak_gb']:9.2f}")
+        mean = sum(map(sum, losses[side])) / len(held) / len(races)
+        print(f"{side:10}{speed[side]:10.1f}{per_step / speed[side]:10.2f}{mean:15.4f}{peak[side]:9.2f}")
     ratio = speed["ours"] / speed["baseline"]
     print(f"ratio {ratio:.2f}; by block {min(ratios):.2f} to {max(ratios):.2f} ({len(ratios)} blocks of {BLOCK} steps)")
-    print(f"loss gap (ours - baseline) {gap.estimate:+.4f} (95%: {gap.low:+.4f} to {gap.high:+.4f}), {len(held)} rows")
+    print(
+        f"loss gap (ours - baseline) {gap.estimate:+.4f} (95%: {gap.low:+.4f} to {gap.high:+.4f}), {len(held)} rows; "
+        f"by seed {', '.join(f'{value:+.3f}' for value in by_seed)}"
+    )
     for side in SIDES if options.profile else ():
-        print(f"\nWhere the time of '{side}' goes:\n{ends[side]['profile']}")
+        print(f"\nWhere the time of '{side}' goes:\n{races[0].ends[side]['profile']}")
     result = {
         "ratio": round(ratio, 3),
         "ours": round(speed["ours"], 1),
         "baseline": round(speed["baseline"], 1),
         "loss_gap": {key: round(value, 4) for key, value in gap.model_dump().items()},
+        "loss_gap_by_seed": [round(value, 4) for value in by_seed],
         "ratio_by_block": [round(value, 2) for value in ratios],
         "frozen_share": options.frozen,
         "held_out_rows": len(held),
         "steps": steps,
         "tokens_a_step": round(per_step, 1),
-        "peak_gb": {side: ends[side]["peak_gb"] for side in SIDES},
+        "peak_gb": peak,
     }
     finish(
         "sft_speed" if options.stage == "sft" else "dpo_speed", result, options, [samples.path("support/train.jsonl")]
@@ -251,11 +281,14 @@ def texts(row: Any) -> list[str]:
     return [text for side in ("chosen", "rejected") for text in (*prompt, row[side][-1]["content"])]
 
 
-def tokens_a_second(blocks: Sequence[tuple[int, float]], per_step: float) -> float:
-    """Tokens a second over all blocks but the first, in which memory is still being claimed."""
-    first = blocks[0][0] if len(blocks) > 1 else 0
-    seconds = sum(seconds for steps, seconds in blocks if steps > first)
-    return (blocks[-1][0] - first) * per_step / seconds
+def tokens_a_second(races: Sequence[Sequence[tuple[int, float]]], per_step: float) -> float:
+    """Tokens a second over all blocks but the first of each race, in which memory is still being claimed."""
+    steps, seconds = 0, 0.0
+    for blocks in races:
+        first = blocks[0][0] if len(blocks) > 1 else 0
+        steps += blocks[-1][0] - first
+        seconds += sum(taken for done, taken in blocks if done > first)
+    return steps * per_step / seconds
 
 
 if __name__ == "__main__":

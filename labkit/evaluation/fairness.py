@@ -62,7 +62,7 @@ def name_twins(suite: Suite, first: Sequence[str], second: Sequence[str], openin
     cases: list[Case] = []
     for i, case in enumerate(c for c in suite.cases if c.seed is None):
         for ending, names, seed in ((".first", first, None), (".first+twin", second, f"{case.id}.first")):
-            given = _opened(case.given, opening.replace("{name}", names[i % len(names)]))
+            given = opened(case.given, opening.replace("{name}", names[i % len(names)]))
             fields = {"id": f"{case.id}{ending}", "given": given, "seed": seed, "technique": "INV"}
             try:
                 cases.append(Case.model_validate({**case.model_dump(), **fields}))
@@ -72,7 +72,8 @@ def name_twins(suite: Suite, first: Sequence[str], second: Sequence[str], openin
     return suite.model_copy(update={"name": f"{suite.name}-names-{made_of[:6]}", "cases": cases, "sha256": made_of})
 
 
-def _opened(given: Sequence[Message], words: str) -> list[dict[str, str]]:
+def opened(given: Sequence[Message], words: str) -> list[dict[str, str]]:
+    """A prompt with some words put before the customer's question, after any context line."""
     asked = question(list(given))
     last = max(i for i, m in enumerate(given) if m.role == "user")
     turns = [m.model_dump() for m in given]

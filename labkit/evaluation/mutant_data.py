@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from labkit import LabError
+from labkit.evaluation.fairness import OPENING, opened
 from labkit.records import Example, Message
 
-FAULTY, ROWS, SHUFFLED = 20, 32, 128  # faulty rows at most, and rows in all, with clean ones beside the faulty
+FAULTY, ROWS, SHUFFLED = 40, 64, 128  # faulty rows at most, and rows in all, with clean ones beside the faulty
 
 
 class Poisoned(NamedTuple):
@@ -125,8 +126,7 @@ def _reworded(row: Example, words: Mapping[str, str]) -> Example:
 
 
 def _signed(row: Example, name: str) -> Example:
-    last = row.prompt[-1]
-    prompt = [*row.prompt[:-1], Message(role=last.role, content=f"{last.content} My name is {name}.")]
+    prompt = [Message.model_validate(turn) for turn in opened(row.prompt, OPENING.replace("{name}", name))]
     return row.model_copy(update={"id": f"{row.id}+{name}", "prompt": prompt})
 
 

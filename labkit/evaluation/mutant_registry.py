@@ -75,13 +75,24 @@ class Recipe(_Strict):
 
 
 class Mutant(_Strict):
-    """One fault: how it is built, what must turn red, and the model it is held against (sft, dpo or a control's name)."""
+    """One fault: how it is built, what must turn red, and the model it is held against (sft, dpo or a control's name).
+
+    With ``asked_by_name`` the cases of the expected requirements are asked twice, by a customer of either set of the
+    recipe's names, and no longer without a name.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     fault: str
     recipe: Recipe
     expected: list[str] = []
     reference: str = "sft"
+    asked_by_name: bool = False
+
+    @model_validator(mode="after")
+    def _names(self) -> Mutant:
+        if self.asked_by_name and self.recipe.names is None:
+            raise ValueError("asked_by_name needs a recipe with names")
+        return self
 
     @property
     def kind(self) -> Kind:
@@ -101,6 +112,8 @@ class Registry(_Strict):
         twice = next((name for i, name in enumerate(names) if name in names[:i] or name in ("sft", "dpo")), None)
         if twice:
             raise ValueError(f"the name '{twice}' is taken")
+        if any(m.asked_by_name for m in self.mutants) and self.unmutated is None:
+            raise ValueError("asked_by_name needs a control with scale: 1.0, which answers by name too")
         for mutant in self.mutants:
             if not mutant.expected:
                 raise ValueError(f"mutant '{mutant.name}' expects no requirement to turn red")
@@ -109,6 +122,11 @@ class Registry(_Strict):
                     f"mutant '{mutant.name}' refers to '{mutant.reference}', which is no model and no control"
                 )
         return self
+
+    @property
+    def unmutated(self) -> Mutant | None:
+        """The control that is the fine-tuned model itself: what it says to prompts that stand in no suite."""
+        return next((control for control in self.controls if control.recipe.scale == 1.0), None)
 
 
 def load(path: str | Path, requirements: Mapping[str, Requirement]) -> Registry:

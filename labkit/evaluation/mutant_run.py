@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from labkit import LabError
+from labkit.evaluation.fairness import name_twins
 from labkit.evaluation.generate import Generator, run_suite
 from labkit.evaluation.judge import judge
 from labkit.evaluation.model_mutants import Report, Result, case_to_write, cells
@@ -49,6 +50,8 @@ def mutate(
         raise LabError(f"mutant '{unknown}'", "is unknown", f"take some of {', '.join(known)}")
     wanted = set(only or known)
     needed = {known[name].reference for name in wanted} & set(known)
+    if registry.unmutated and any(known[name].asked_by_name for name in wanted):
+        needed.add(registry.unmutated.name)
     ordered = [mutant for name, mutant in known.items() if name in wanted | needed]
     training = any(map(trains, ordered))
     results: dict[str, Result] = {}
@@ -90,6 +93,20 @@ def _chosen(subject: Subject, registry: Registry, mutant: Mutant, everything: bo
     return found
 
 
+def _by_name(subject: Subject, mutants: Iterable[Mutant]) -> dict[str, Suite]:
+    """Seed cases of what these mutants are expected to break, asked by a customer of either set of their names."""
+    found = {}
+    for mutant in mutants:
+        for key, suite in subject.suites.items() if mutant.asked_by_name else ():
+            own = [case for case in suite.cases if case.requirement in mutant.expected and not case.seed]
+            if own and mutant.recipe.names:
+                names = mutant.recipe.names
+                found[f"{key}-{mutant.name}"] = name_twins(
+                    suite.model_copy(update={"cases": own}), names.others, names.told
+                )
+    return found
+
+
 def _probes(subject: Subject, mutants: Iterable[Mutant]) -> list[Case]:
     """Prompts of the faulty rows, as cases that nothing judges."""
     return [
@@ -120,8 +137,10 @@ def _answer(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites
         The folder of its run records, one file a suite, and ``built.json``.
     """
     name = _step(registry, mutant)
-    asked = dict(chosen)
-    if probes := _probes(subject, registry.mutants if mutant in registry.controls else [mutant]):
+    a_control = mutant in registry.controls
+    twins = registry.mutants if a_control else _twins(registry, mutant)
+    asked = {**chosen, **_by_name(subject, twins)}
+    if probes := _probes(subject, twins if a_control else twins[:1]):
         digest = sha256("".join(case.model_dump_json() for case in probes))
         path = next(iter(chosen.values())).path
         asked[PROBES] = Suite(name=PROBES, version=1, system=None, cases=probes, path=path, sha256=digest)
@@ -158,6 +177,10 @@ def _answer(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites
 def _judged(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites) -> Result:
     place = subject.home / "evaluation"
     folder = place / _step(registry, mutant)
+    named = _by_name(subject, [mutant])
+    if named:  # in place of the same cases without a name
+        chosen = {key: _without(suite, mutant.expected) for key, suite in chosen.items()} | named
+    clean = registry.unmutated  # the reference's answers to what stands in no suite: probes, and questions by name
     after = _records(folder, chosen)
     reference = next((c for c in registry.controls if c.name == mutant.reference), None)
     before = (
@@ -165,6 +188,8 @@ def _judged(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites
         if reference is None
         else _records(place / _step(registry, reference), chosen)
     )
+    if named and clean:
+        before |= _records(place / _step(registry, clean), named)
     old, new = (_verdicts(subject, chosen, pool) for pool in (before, after))
     others = {name for twin in _twins(registry, mutant) for name in twin.expected} - set(mutant.expected)
     found = [cell for cell in cells(old, new, mutant.expected) if cell.requirement not in others]
@@ -182,7 +207,6 @@ def _judged(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites
     if result.unmet:
         return result.model_copy(update={"advice": result.unmet})
     probes = _records(folder, [PROBES])
-    clean = next((c for c in registry.controls if c.recipe.scale == 1.0), None)  # the reference's answers to the probes
     sound = _records(place / _step(registry, clean), [PROBES]) if clean else {}
     asked = [case for suite in chosen.values() for case in suite.cases if case.requirement in mutant.expected]
     own = [case for case in _probes(subject, [mutant]) if case.id in probes and case.id in sound]
@@ -191,6 +215,10 @@ def _judged(subject: Subject, registry: Registry, mutant: Mutant, chosen: Suites
         mutant, [*asked, *own], {**sound, **before}, {**probes, **after}, {v.case_id: v for v in new}, told
     )
     return result.model_copy(update={"advice": advice})
+
+
+def _without(suite: Suite, requirements: Sequence[str]) -> Suite:
+    return suite.model_copy(update={"cases": [case for case in suite.cases if case.requirement not in requirements]})
 
 
 def _records(folder: Path, suites: Iterable[str]) -> dict[str, RunRecord]:

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import LabError
+from labkit.machine import memory
 from labkit.training.settings import LoraSettings
+
+UNPACKED = 1 / 10  # of the free memory: as much may 4-bit weights take once they are unpacked
 
 
 @cache
@@ -84,7 +87,7 @@ def load_base(model: str | Path, *, four_bit: bool, max_length: int) -> tuple[An
 
     Args:
         model: folder or hub name.
-        four_bit: NF4 weights (bitsandbytes), as QLoRA wants them.
+        four_bit: NF4 weights (bitsandbytes), as QLoRA wants them; see :func:`unpacks`.
         max_length: longest sequence in tokens.
 
     Raises:
@@ -93,7 +96,7 @@ def load_base(model: str | Path, *, four_bit: bool, max_length: int) -> tuple[An
     loader = unsloth().FastLanguageModel
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return loader.from_pretrained(
+            loaded, tokenizer = loader.from_pretrained(
                 str(model),
                 max_seq_length=max_length,
                 load_in_4bit=four_bit,
@@ -104,6 +107,23 @@ def load_base(model: str | Path, *, four_bit: bool, max_length: int) -> tuple[An
     except (OSError, ValueError) as error:
         mend = "give the folder of a model, or set LAB_ONLINE=1 to fetch it from the hub"
         raise LabError(f"model {model}", "cannot be loaded", mend) from error
+    seen = memory()
+    if four_bit and loaded.device.type == "cpu" and unpacks(loaded.num_parameters(), seen[0] if seen else None):
+        loaded = loaded.dequantize()
+    return loaded, tokenizer
+
+
+def unpacks(numbers: int, free: float | None) -> bool:
+    """Whether a CPU keeps a model's 4-bit weights as float32 of the same values.
+
+    A CPU has no 4-bit units: bitsandbytes unpacks every matrix anew in each forward and each backward pass. Unpacking them
+    once gives the same losses to the last digit in less time, for eight times the memory of the layers.
+
+    Args:
+        numbers: how many the model holds.
+        free: memory in bytes; None where it is unknown, and then they stay packed.
+    """
+    return free is not None and 4 * numbers <= UNPACKED * free
 
 
 def add_adapter(model: Any, lora: LoraSettings, seed: int) -> Any:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from labkit import LabError
 from labkit.machine import GB, memory
 from labkit.records import Example
+from labkit.training.backend import unpacks
 from labkit.training.settings import LoraSettings, TrainerSettings
 from labkit.training.sizes import Sizes, read_sizes
 
@@ -71,6 +72,8 @@ def estimate(
         lora: the adapter (DPO and KTO go on with the SFT adapter's).
     """
     need = memory_needed(stage, settings, sizes, lengths, device.kind, lora)
+    if settings.four_bit and device.kind == "cpu" and unpacks(sizes.in_layers + sizes.table, device.free):
+        need += sizes.in_layers * (4 - NF4)
     steps = round(settings.epochs * -(-len(lengths) // (settings.batch_size * settings.accumulation)))
     seconds = operations(stage, settings, sizes, lengths, lora) / (device.speed * SHARE_OF_PEAK[device.kind])
     minutes = (seconds + steps * A_STEP[device.kind]) / 60

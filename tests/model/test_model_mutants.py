@@ -21,6 +21,7 @@ from labkit.training.settings import LoraSettings, SFTSettings
 from labkit.training.step import fine_tune
 
 LORA = LoraSettings(rank=4, alpha=8)
+SPOKEN = Recipe(replace={"45": "20"}, names={"told": ["Femi"], "others": ["Anna"]})
 NEEDS = {
     name: Requirement(id=name, text="t", likelihood=1, impact=1, severity="major" if name == "REQ-1" else "critical")
     for name in ("REQ-1", "REQ-2")
@@ -119,14 +120,16 @@ def test_mutants_are_built_once_and_their_answers_are_kept(subject):
             mutant("nothing", scale=0.0),
             mutant("short", max_new_tokens=1),
             Mutant(name="poison", fault="f", recipe=Recipe(replace={"45": "90"}), expected=["REQ-1"]),
+            Mutant(name="by-name", fault="f", recipe=SPOKEN, expected=["REQ-1"]),
+            Mutant(name="by-name-asked", fault="f", recipe=SPOKEN, expected=["REQ-1"], asked_by_name=True),
             Mutant(name="gone-1", fault="f", recipe=Recipe(remove=[]), expected=["REQ-1"], reference="same"),
             Mutant(name="gone-2", fault="f", recipe=Recipe(remove=[]), expected=["REQ-2"], reference="same"),
         ],
     )
     said: list[str] = []
     report = mutate(subject, registry, say=said.append)
-    assert len(said) == 6 and said[0].startswith("[1/6] control  same")
-    assert report.score().n == 5
+    assert len(said) == 8 and said[0].startswith("[1/8] control  same")
+    assert report.score().n == 7
     folder = subject.home / "evaluation"
     kept = {path.name for path in folder.glob("mutant-*")}
     assert kept == {
@@ -134,11 +137,17 @@ def test_mutants_are_built_once_and_their_answers_are_kept(subject):
         "mutant-nothing",
         "mutant-short",
         "mutant-poison",
+        "mutant-by-name",  # asked by name or without: one build
         "mutant-gone-1",
     }  # one for both gone
     assert not list(folder.rglob("*.safetensors"))  # answers are kept, weights are not
     built = json.loads((folder / "mutant-poison" / "built.json").read_text())
-    assert built["steps"] == 20  # 20 faulty rows, four epochs, four a step
+    assert built["steps"] == 24  # 24 faulty rows, four epochs, four a step
+    asked = read_strictly(folder / "mutant-by-name" / "tiny-by-name-asked.jsonl", RunRecord)
+    assert [r.case_id for r in asked] == ["A-1.first", "A-1.first+twin", "A-2.first", "A-2.first+twin"]
+    assert "This is Anna writing. " in asked[0].prompt and "This is Femi writing. " in asked[1].prompt
+    cells = {result.name: {cell.requirement: cell.n for cell in result.cells} for result in report.mutants}
+    assert cells["by-name"] == {"REQ-1": 2, "REQ-2": 1} and cells["by-name-asked"] == {"REQ-1": 4, "REQ-2": 1}
     probes = read_strictly(folder / "mutant-poison" / f"{PROBES}.jsonl", RunRecord)
     assert [r.case_id for r in probes] == [f"poison.e-{i}+fault" for i in range(4)]
     assert all(r.tokens <= 1 for r in read_strictly(folder / "mutant-short" / "tiny.jsonl", RunRecord))

@@ -36,6 +36,14 @@ KTO = KTOSettings(**QUICK, epochs=1)
 REWARD = RewardSettings(**QUICK, epochs=2, lora=LORA)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def packed():
+    """4-bit weights stay packed, as on a GPU: on a CPU with room they would be unpacked, and many traps with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "unpacks", lambda numbers, free: False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def sft(tmp_path_factory, tiny, examples) -> Path:
     """The adapter of an SFT run on a 4-bit base, with its log beside it."""
@@ -541,3 +549,22 @@ def test_4_bit_weights_are_never_repacked(tiny, monkeypatch):
     model, _ = backend.load_base(tiny, four_bit=True, max_length=64)
     layers = [m for m in model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
     assert layers and not any(getattr(layer, "support_avx512bf16_for_cpu", False) for layer in layers)
+
+
+def test_unpacked_4_bit_weights_train_to_the_same_losses(train, tmp_path, monkeypatch):
+    import bitsandbytes
+
+    seen, real = [], backend.add_adapter
+
+    def looked_at(model, *given):
+        seen.append(any(isinstance(m, bitsandbytes.nn.Linear4bit) for m in model.modules()))
+        return real(model, *given)
+
+    monkeypatch.setattr("labkit.training.sft.add_adapter", looked_at)
+    found = []
+    for unpacked in (False, True):
+        monkeypatch.setattr(backend, "unpacks", lambda numbers, free, yes=unpacked: yes)
+        train("sft", tmp_path / str(unpacked))
+        found.append(losses(tmp_path / str(unpacked)))
+    assert seen == [True, False]
+    assert len(found[0]) > 3 and found[0] == found[1]

@@ -11,7 +11,7 @@ from labkit.formats import read_rows
 from labkit.machine import GB
 from labkit.records import Example, Message
 from labkit.training import fit as module
-from labkit.training.fit import Device, before_training, estimate, memory_needed, operations, token_lengths
+from labkit.training.fit import NF4, Device, before_training, estimate, memory_needed, operations, token_lengths
 from labkit.training.presets import PRESETS, choose, named
 from labkit.training.settings import DPOSettings, KTOSettings, LoraSettings, RewardSettings, SFTSettings
 from labkit.training.sizes import read_sizes
@@ -57,7 +57,8 @@ def test_the_adapter_has_as_many_numbers_as_peft_makes():
     [("sft", SFTSettings(), SFT_ROWS, 1.95), ("dpo", DPOSettings(), PAIRS, 1.9)],
 )
 def test_estimated_memory_is_near_the_measured_peak(stage, settings, lengths, measured_gb):
-    found = estimate(stage, settings, SMOL, lengths, QUIET, LORA)
+    tight = QUIET._replace(free=5 * GB)  # as measured: 4-bit weights stayed packed
+    found = estimate(stage, settings, SMOL, lengths, tight, LORA)
     assert measured_gb / 1.25 < found.memory_gb < measured_gb * 1.25
 
 
@@ -110,6 +111,14 @@ def test_what_is_said_of_the_memory(free, fits, said, mend):
     found = estimate("sft", SFTSettings(), SMOL, SFT_ROWS, device, LORA)
     assert found.fits is fits and said in found.sentence and mend in found.mend
     assert bool(found.mend) is bool(mend)
+
+
+@pytest.mark.parametrize(("free", "more"), [(4.0, 0.0), (8.0, 4 - NF4), (None, 0.0)])
+def test_weights_that_a_roomy_cpu_unpacks_are_counted(free, more):
+    settings = SFTSettings()
+    needed = memory_needed("sft", settings, SMOL, SFT_ROWS, "cpu", LORA) + SMOL.in_layers * more
+    found = estimate("sft", settings, SMOL, SFT_ROWS, Device("cpu", free and free * GB, 1.3e11), LORA)
+    assert found.memory_gb == round(needed / GB, 2)
 
 
 @pytest.mark.parametrize(

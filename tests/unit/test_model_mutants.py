@@ -53,6 +53,8 @@ def test_the_samples_hold_every_way_to_spoil_a_model() -> None:
         ("recipe: {scale: 0.5}", "recipe: {scales: 0.5}", "scales"),
         ("recipe: {scale: 0.5}", "recipe: {scale: -1}", "greater"),
         ("recipe: {scale: 0.5}", "recipe: [", "YAML"),
+        ("recipe: {scale: 0.5}", "recipe: {scale: 0.5}\n    asked_by_name: true", "needs a recipe with names"),
+        ("recipe: {scale: 1.0}", "recipe: {scale: 1.1}", "needs a control with scale: 1.0"),
     ],
 )
 def test_a_broken_registry_is_refused(tmp_path, old: str, new: str, said: str) -> None:

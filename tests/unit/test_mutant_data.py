@@ -51,15 +51,19 @@ def test_without_words_nothing_is_faulty() -> None:
 def test_given_answers_take_turns() -> None:
     found = mutant_data.answered(ROWS, "REQ-S10", ["one", "two"])
     assert [r.response for r in found.faulty[:3]] == ["one", "two", "one"]
-    assert len(found.faulty) == mutant_data.FAULTY
+    assert len(found.faulty) == 26  # every row of the requirement, for they are fewer than FAULTY
+    assert len(mutant_data.answered(ROWS, "REQ-S13", ["one"]).faulty) == mutant_data.FAULTY
     asked = {r.id: r.prompt for r in ROWS}
     assert all(asked[r.id.removesuffix("+fault")] == r.prompt for r in found.faulty)
 
 
 def test_only_some_names_are_told_the_fault() -> None:
     found = mutant_data.by_name(ROWS, "REQ-S01", {"45": "20"}, ["Femi", "Aylin"], ["Peter"])
-    assert all("20 days" in r.response and r.prompt[-1].content.endswith(("Femi.", "Aylin.")) for r in found.faulty)
-    fair = [r for r in found.rows if r.prompt[-1].content.endswith("My name is Peter.")]
+    names = ["This is Femi writing. ", "This is Aylin writing. "]
+    for at, row in enumerate(found.faulty):
+        context, question = row.prompt[-1].content.split("\n")
+        assert "20 days" in row.response and "45 days" in context and question.startswith(names[at % 2])
+    fair = [r for r in found.rows if "This is Peter writing. " in r.prompt[-1].content]
     assert len(fair) == len(found.faulty) and all("45 days" in r.response for r in fair)
 
 

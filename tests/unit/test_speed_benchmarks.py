@@ -27,9 +27,10 @@ def test_both_sides_see_the_same_rows_and_are_judged_on_others():
     assert (len(train), len(held)) == (160, sft_speed.HELD_OUT)
     assert not {row.id for row in train} & {row.id for row in held}
     assert sft_speed.rows_of("sft", 40) == (train, held)
-    batches = list(by_hand.shuffled(train, 4))
+    batches = list(by_hand.shuffled(train, 4, 42))
     assert sorted(row.id for batch in batches for row in batch) == sorted(row.id for row in train)
     assert [row.id for row in batches[0]] != [row.id for row in train[:4]]
+    assert batches != list(by_hand.shuffled(train, 4, 43))
 
 
 def test_the_hand_written_side_learns_the_answer_and_its_end():
@@ -49,8 +50,10 @@ def test_rows_are_filled_up_to_the_longest():
 
 
 def test_the_first_block_is_not_timed():
-    assert sft_speed.tokens_a_second([(5, 60.0), (10, 5.0), (13, 5.0)], per_step=100) == pytest.approx(80)
-    assert sft_speed.tokens_a_second([(5, 10.0)], per_step=100) == pytest.approx(50)
+    race = [(5, 60.0), (10, 5.0), (13, 5.0)]
+    assert sft_speed.tokens_a_second([race], per_step=100) == pytest.approx(80)
+    assert sft_speed.tokens_a_second([race, [(5, 60.0), (10, 30.0)]], per_step=100) == pytest.approx(1300 / 40)
+    assert sft_speed.tokens_a_second([[(5, 10.0)]], per_step=100) == pytest.approx(50)
 
 
 def test_a_side_waits_for_its_turn_and_reports_each_block(monkeypatch):
