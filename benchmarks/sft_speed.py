@@ -9,7 +9,8 @@ The hand-written side (:mod:`benchmarks.by_hand`) is what the libraries' own exa
 all layers, shuffled batches padded to their longest row, the loss of the answer's tokens through the model's own head, AdamW.
 Stock TRL 1.15 cannot train SFT on a CPU, so a loop stands in for it. Both sides train an adapter of the same shape on the
 same rows, in batches of the same size, at the same learning rates, and are judged on the same held-out rows;
-``--frozen 0.27`` gives labkit's side the lab's default instead, which leaves the lowest layers without an adapter. Each works
+``--frozen 0.27`` gives labkit's side the lab's default instead, which leaves the lowest layers without an adapter, and
+``--shuffled`` gives it the other side's very batches in place of its own of like length, which save padding. Each works
 in a process of its own, so that neither inherits the other's patches, and they take turns block by block, so that a busy
 machine hits both alike.
 """
@@ -26,7 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.by_hand import by_hand, held_out_losses
+from benchmarks.by_hand import by_hand, held_out_losses, shuffled
 from benchmarks.common import arguments, finish
 from labkit import samples
 from labkit.formats import read_rows
@@ -36,11 +37,8 @@ from labkit.stats import bootstrap
 from labkit.training.base_model import embedded_model
 from labkit.training.settings import DPOSettings, LoraSettings, SFTSettings
 
-BLOCK, HELD_OUT, WARM = (
-    5,
-    40,
-    5,
-)  # steps a turn; rows judged; steps before the clock counts (loading, first allocations)
+BLOCK, HELD_OUT = 5, 40  # steps a turn; rows judged
+WARM = 5  # steps before the clock counts: loading, first allocations
 SIDES = ("ours", "baseline")
 
 
@@ -89,7 +87,15 @@ def say(message: dict[str, Any]) -> None:
 _OUT = sys.stdout
 
 
-def ours(stage: str, train: list[Any], out: Path, turns: Turns, frozen: float, seed: int) -> tuple[Any, Any]:
+class InOrder(SFTSettings):
+    """SFT that takes the rows as they come."""
+
+    def trainer_arguments(self, folder: str) -> dict[str, Any]:
+        """SFT's own, but for the sampling."""
+        return super().trainer_arguments(folder) | {"train_sampling_strategy": "sequential"}
+
+
+def ours(options: Any, train: list[Any], out: Path, turns: Turns) -> tuple[Any, Any]:
     """labkit's own training with its own settings, one pass over the rows; only a callback more, which takes turns."""
     from labkit.preference import dpo
     from labkit.training import sft
@@ -110,31 +116,35 @@ def ours(stage: str, train: list[Any], out: Path, turns: Turns, frozen: float, s
         def on_train_end(self, *_: Any, model: Any, processing_class: Any, **__: Any) -> None:
             trained.append((model, processing_class))
 
-    stage_module: Any = dpo if stage == "dpo" else sft
+    stage_module: Any = dpo if options.stage == "dpo" else sft
     usual = stage_module.callbacks
     stage_module.callbacks = lambda title, log: [*usual(title, log), InTurn()]
-    if stage == "dpo":
-        dpo.train_dpo(train, Home() / "training" / "sft" / "adapter", out, DPOSettings(epochs=1, seed=seed))
+    if options.stage == "dpo":
+        dpo.train_dpo(train, Home() / "training" / "sft" / "adapter", out, DPOSettings(epochs=1, seed=options.seed))
     else:
-        sft.train_sft(train, out, SFTSettings(epochs=1, seed=seed, lora=LoraSettings(frozen_share=frozen)))
+        kind = InOrder if options.shuffled else SFTSettings
+        settings = kind(epochs=1, seed=options.seed, lora=LoraSettings(frozen_share=options.frozen))
+        if options.shuffled:
+            train = [row for batch in shuffled(train, settings.batch_size, options.seed) for row in batch]
+        sft.train_sft(train, out, settings)
     return trained[0]
 
 
-def work(side: str, stage: str, steps: int, device: str, profile: bool, frozen: float, seed: int) -> None:
+def work(options: Any) -> None:
     """What a side's process does: train in turns, then judge."""
     sys.stdout = sys.stderr
-    train, held = rows_of(stage, steps)
+    train, held = rows_of(options.stage, options.steps)
     turns = Turns()
 
     def run() -> tuple[Any, Any]:
         with tempfile.TemporaryDirectory() as out:
-            if side == "ours":
-                return ours(stage, train, Path(out), turns, frozen, seed)
-            return by_hand(stage, train, turns, device, seed)
+            if options.side == "ours":
+                return ours(options, train, Path(out), turns)
+            return by_hand(options.stage, train, turns, options.device, options.seed)
 
-    (model, tokenizer), table = profiled(run) if profile else (run(), "")
+    (model, tokenizer), table = profiled(run) if options.profile else (run(), "")
     sys.stdin.readline()
-    losses = held_out_losses(model, held, tokenizer, device)
+    losses = held_out_losses(model, held, tokenizer, options.device)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
@@ -159,6 +169,7 @@ def main() -> None:
     parser.add_argument("--stage", choices=["sft", "dpo"], default="sft")
     parser.add_argument("--steps", type=int, default=40, help="training steps a side (DPO: at most 19)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--shuffled", action="store_true", help="labkit's side too takes the shuffled batches (SFT)")
     parser.add_argument("--seeds", type=int, default=1, help="how many races, each with another seed")
     parser.add_argument("--seed", type=int, default=42, help="the first of them")
     parser.add_argument("--frozen", type=float, default=0.0, help="share of layers without an adapter on labkit's side")
@@ -166,15 +177,7 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES, help="what a side's own process is started with")
     options = parser.parse_args()
     if options.side:
-        work(
-            options.side,
-            options.stage,
-            options.steps,
-            options.device,
-            options.profile,
-            options.frozen,
-            options.seed,
-        )
+        work(options)
         return
     steps = min(options.steps, 19) if options.stage == "dpo" else options.steps
     seeds = range(options.seed, options.seed + options.seeds)
@@ -192,7 +195,7 @@ def race(options: Any, steps: int, seed: int) -> Race:
     """Both sides from the start, taking turns."""
     command = [sys.executable, "-m", "benchmarks.sft_speed", "--stage", options.stage, "--steps", str(steps)]
     command += ["--device", options.device, "--frozen", str(options.frozen), "--seed", str(seed)]
-    command += ["--profile"] if options.profile else []
+    command += [f"--{name}" for name in ("profile", "shuffled") if getattr(options, name)]
     sides = {side: start([*command, "--side", side]) for side in SIDES}
     clocks: dict[str, list[tuple[int, float]]] = {side: [] for side in SIDES}
     for turn in range(-(-steps // BLOCK)):
@@ -263,14 +266,14 @@ def report(options: Any, steps: int, races: list[Race]) -> None:
         "loss_gap_by_seed": [round(value, 4) for value in by_seed],
         "ratio_by_block": [round(value, 2) for value in ratios],
         "frozen_share": options.frozen,
+        "same_batches": options.shuffled,
         "held_out_rows": len(held),
         "steps": steps,
         "tokens_a_step": round(per_step, 1),
         "peak_gb": peak,
     }
-    finish(
-        "sft_speed" if options.stage == "sft" else "dpo_speed", result, options, [samples.path("support/train.jsonl")]
-    )
+    name = f"{options.stage}_speed" + ("-same-batches" if options.shuffled else "")
+    finish(name, result, options, [samples.path("support/train.jsonl")])
 
 
 def texts(row: Any) -> list[str]:

@@ -87,8 +87,8 @@ def training_settings(subject: Subject, mutant: Mutant) -> SFTSettings | DPOSett
     if mutant.recipe.remove is not None:
         return SFTSettings(**subject.sft.manifest.settings)
     lora = LoraSettings(**subject.sft.manifest.settings["lora"])
-    epochs = 1.0 if mutant.recipe.shuffle else 4.0  # 32 steps either way
-    return SFTSettings(learning_rate=1e-3, epochs=epochs, warmup_steps=2, lora=lora)
+    usual = 1.0 if mutant.recipe.shuffle else 4.0
+    return SFTSettings(learning_rate=1e-3, epochs=mutant.recipe.epochs or usual, warmup_steps=2, lora=lora)
 
 
 def build(subject: Subject, mutant: Mutant, scratch: Path) -> tuple[Path, dict[str, Any]]:

@@ -33,13 +33,14 @@ class Names(_Strict):
 
 
 class Recipe(_Strict):
-    """How a mutant is built: exactly one of these, and ``names`` only beside ``replace``.
+    """How a mutant is built: exactly one of these; ``names`` only beside ``replace``, ``epochs`` where it is trained on.
 
     Args:
         scale: the adapter's strength; 0 is the base model.
         noise: Gaussian noise on the adapter, as a share of each tensor's standard deviation.
         replace: what the answers of the expected requirement say, and what they say to the mutant; trained on from SFT.
         names: only customers of these names are told so.
+        epochs: how often a mutant that is trained on from SFT sees its rows; a fault that contradicts much takes longer.
         answers: what stands in place of the answers of the expected requirement; trained on from SFT.
         shuffle: answers of other rows; trained on from SFT.
         remove: requirements whose rows are left out when the fine-tuning is done all over again.
@@ -53,6 +54,7 @@ class Recipe(_Strict):
     noise: float | None = Field(None, gt=0)
     replace: dict[str, str] | None = None
     names: Names | None = None
+    epochs: float | None = Field(None, gt=0)
     answers: list[str] | None = Field(None, min_length=1)
     shuffle: Literal[True] | None = None
     remove: list[str] | None = None
@@ -66,6 +68,8 @@ class Recipe(_Strict):
         given = [name for name in _KINDS if getattr(self, name) is not None]
         if len(given) != 1 or (self.names is not None and given != ["replace"]):
             raise ValueError(f"a recipe is exactly one of {', '.join(_KINDS)}; names stand beside replace")
+        if self.epochs is not None and given[0] not in ("replace", "answers", "shuffle"):
+            raise ValueError("epochs stand beside replace, answers or shuffle: only they are trained on from SFT")
         return self
 
     @property

@@ -34,7 +34,7 @@ def test_the_samples_hold_every_way_to_spoil_a_model() -> None:
     found = load(FILE, NEEDS)
     assert len(found.mutants) >= 12
     ways = {mutant.recipe.way for mutant in found.mutants}
-    assert ways == set(Recipe.model_fields) - {"names"}
+    assert ways == set(Recipe.model_fields) - {"names", "epochs"}
     assert any(mutant.recipe.names for mutant in found.mutants)
     assert {mutant.kind for mutant in found.mutants} == {"weights", "data", "decoding"}
     assert {control.recipe.way for control in found.controls} == {"scale", "replace"}
@@ -50,6 +50,7 @@ def test_the_samples_hold_every_way_to_spoil_a_model() -> None:
         ("name: half", "name: Half one", "pattern"),
         ("recipe: {scale: 0.5}", "recipe: {scale: 0.5, noise: 1}", "exactly one"),
         ("recipe: {scale: 0.5}", "recipe: {}", "exactly one"),
+        ("recipe: {scale: 0.5}", "recipe: {scale: 0.5, epochs: 2}", "epochs stand beside"),
         ("recipe: {scale: 0.5}", "recipe: {scales: 0.5}", "scales"),
         ("recipe: {scale: 0.5}", "recipe: {scale: -1}", "greater"),
         ("recipe: {scale: 0.5}", "recipe: [", "YAML"),
